@@ -1,0 +1,182 @@
+"""Sources, connections, templates, the outbox and who must not be written to."""
+
+import uuid
+
+from django.db import models
+from django.db.models.functions import Now
+
+from cdp_site.privacy import NOT_PERSONAL, Erase, PersonalData, not_personal
+
+
+class Source(models.Model):
+    """A place messages come from: an SDK's write key, or a webhook of another system."""
+
+    class Trust(models.TextChoices):
+        PUBLIC = "public", "Public"  # a browser key: may link a device, never merge two known people
+        SERVER = "server", "Server"  # the company's own back end
+
+    slug = models.SlugField(max_length=80, unique=True)
+    name = models.CharField(max_length=120)
+    kind = models.CharField(max_length=40, default="http")  # http, crm, standard_webhook, ...
+    trust = models.CharField(max_length=10, choices=Trust.choices, default=Trust.PUBLIC)
+    write_key = models.CharField(max_length=64, unique=True)
+    secret = models.TextField(blank=True)  # of signed webhooks; encrypted by connectors.vault
+    settings = models.JSONField(default=dict)
+    is_historical = models.BooleanField(default=False)  # its messages start no journeys
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    personal_data = not_personal("settings")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Connection(models.Model):
+    """A destination: a CRM, a webhook, a mail account."""
+
+    slug = models.SlugField(max_length=80, unique=True)
+    name = models.CharField(max_length=120)
+    kind = models.CharField(max_length=40)  # a key of connectors.registry
+    settings = models.JSONField(default=dict)
+    secret = models.TextField(blank=True)  # encrypted by connectors.vault
+    is_active = models.BooleanField(default=True)
+    disabled_reason = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    personal_data = not_personal("settings")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Template(models.Model):
+    """Content of a mail: subject and body in MJML or HTML with Jinja2."""
+
+    slug = models.SlugField(max_length=80, unique=True)
+    name = models.CharField(max_length=120)
+    subject = models.CharField(max_length=300)
+    body = models.TextField()
+    version = models.IntegerField(default=1)
+    created_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(db_default=Now())
+
+    personal_data = NOT_PERSONAL
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class DeliveryQuerySet(models.QuerySet["Delivery"]):
+    def waiting(self) -> "DeliveryQuerySet":
+        return self.filter(state__in=[Delivery.State.QUEUED, Delivery.State.SENDING])
+
+
+class Delivery(models.Model):
+    """One message on its way out: an outbox row, written with the decision, sent after commit."""
+
+    class State(models.TextChoices):
+        QUEUED = "queued", "Queued"
+        SENDING = "sending", "Sending"  # an attempt is recorded, its outcome is not known yet
+        SENT = "sent", "Sent"
+        DEAD = "dead", "Failed"  # gave up; can be replayed
+        BLOCKED = "blocked", "Not sent"  # consent or suppression, asked again when sending
+        CANCELLED = "cancelled", "Cancelled"  # its run ended before it left
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True)  # in links and as the idempotency key sent out
+    key = models.CharField(max_length=120, unique=True)  # "run:step:visit"
+    # Plain ids: connectors knows nothing of journeys.
+    person = models.ForeignKey("profiles.Person", on_delete=models.CASCADE, db_constraint=False, db_index=False)
+    journey_id = models.BigIntegerField(null=True)
+    run_id = models.BigIntegerField(null=True)
+    step = models.CharField(max_length=60, blank=True)
+    channel = models.CharField(max_length=40)  # a key of connectors.registry
+    connection = models.ForeignKey(Connection, null=True, on_delete=models.PROTECT)
+    destination = models.CharField(max_length=120)  # the lane: "email", "connection:<slug>"
+    action = models.CharField(max_length=60, blank=True)  # create_deal, create_task, upsert_contact
+    template = models.ForeignKey(Template, null=True, on_delete=models.PROTECT)
+    message_class = models.CharField(max_length=20, default="service")  # marketing, service, transactional
+    fields = models.JSONField(default=dict)  # templates by name, rendered with `context`
+    context = models.JSONField(default=dict)  # event, entry, journey, run as they were when decided
+    rendered = models.JSONField(null=True)  # what goes out: rendered once, every retry sends the same
+    state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
+    due_at = models.DateTimeField(null=True)  # null once it needs no further attempt
+    attempt_count = models.IntegerField(default=0)
+    last_error = models.TextField(blank=True)
+    external_id = models.CharField(max_length=200, blank=True)  # the other system's id for what we made
+    decided_at = models.DateTimeField()
+    created_at = models.DateTimeField(db_default=Now())
+    sent_at = models.DateTimeField(null=True)
+
+    objects = DeliveryQuerySet.as_manager()
+    personal_data = PersonalData(
+        erase=Erase.SCRUB,
+        person="person_id",
+        export=True,
+        retain="as the person",
+        columns=("context", "rendered", "fields", "last_error"),
+    )
+
+    class Meta:
+        indexes = [
+            # The send cluster's claim, fair per destination.
+            models.Index(
+                fields=["destination", "due_at"],
+                condition=models.Q(state__in=["queued", "sending"]),
+                name="delivery_due",
+            ),
+            models.Index(fields=["person", "-id"], name="delivery_person"),  # profile, timeline
+            models.Index(fields=["run_id", "state"], name="delivery_run"),  # cancel when the run ends
+            models.Index(fields=["journey_id", "-id"], name="delivery_journey"),  # the deliveries page
+            models.Index(fields=["-id"], condition=models.Q(state="dead"), name="delivery_dead"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.channel} {self.key}"
+
+
+class DeliveryAttempt(models.Model):
+    """One try at a delivery: written before the call, completed after it."""
+
+    delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="attempts")
+    number = models.IntegerField()
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)  # null: the process died during the call
+    is_success = models.BooleanField(null=True)
+    reason = models.TextField(blank=True)
+    request = models.JSONField(default=dict)  # secrets masked
+    response = models.JSONField(default=dict)
+
+    personal_data = PersonalData(
+        erase=Erase.SCRUB,
+        person=None,
+        export=False,
+        retain="ATTEMPT_DAYS",
+        columns=("reason", "request", "response"),
+    )
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["delivery", "number"], name="attempt_number")]
+
+    def __str__(self) -> str:
+        return f"{self.delivery_id} attempt {self.number}"
+
+
+class Suppression(models.Model):
+    """An address that must not be written to; kept as a keyed hash so that it survives erasure."""
+
+    address_hash = models.CharField(max_length=64)  # HMAC-SHA256 with a key of its own
+    channel = models.CharField(max_length=40)  # email, sms
+    reason = models.CharField(max_length=30)  # unsubscribed, bounced, complained, by_hand
+    scope = models.CharField(max_length=20, default="marketing")  # marketing, all
+    created_at = models.DateTimeField(db_default=Now())
+
+    personal_data = PersonalData(erase=Erase.NONE, person=None, export=False, retain="for ever, as a hash")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["address_hash", "channel", "scope"], name="suppression_address")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.channel} {self.reason}"
