@@ -100,6 +100,7 @@ class IdentityLink(models.Model):
 class EventName(models.Model):
     """Dictionary of event names, so that events carry four bytes."""
 
+    id = models.AutoField(primary_key=True)
     name = models.CharField(max_length=200, unique=True)
     first_seen_at = models.DateTimeField(db_default=Now())
 
