@@ -1,0 +1,130 @@
+"""One person moving forward in time: what the drain knows before, and after each message of a batch.
+
+The store reads a person once per batch; each message is applied in order of arrival, and rules are asked
+between them, so that no rule sees a later message. Trait and consent values go by event time: an older
+message never overwrites a newer value.
+"""
+
+from bisect import insort
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from operator import attrgetter
+from uuid import UUID
+
+from profiles.domain.facts import Event, Facts, Json, Stay
+
+_ORDER = attrgetter("order")
+
+
+@dataclass(slots=True, kw_only=True)
+class PersonState:
+    """The mutable counterpart of `Facts`; belongs to one batch and one person."""
+
+    person_id: int
+    uuid: UUID
+    first_seen_at: datetime
+    last_seen_at: datetime
+    traits: dict[str, Json] = field(default_factory=dict)
+    trait_times: dict[str, int] = field(default_factory=dict)  # microseconds since 1970
+    consent: dict[str, bool] = field(default_factory=dict)
+    consent_times: dict[str, int] = field(default_factory=dict)
+    time_zone: str = ""
+    locale: str = ""
+    kinds: frozenset[str] = frozenset()
+    stays: dict[str, list[Stay]] = field(default_factory=dict)
+    events: dict[str, list[Event]] = field(default_factory=dict)
+    is_new: bool = False
+    is_changed: bool = False  # traits, consent, zone or locale need writing
+
+    def see(self, at: datetime) -> None:
+        """Widen the time between first and last sight."""
+        self.first_seen_at = min(self.first_seen_at, at)
+        self.last_seen_at = max(self.last_seen_at, at)
+
+    def set_trait(self, key: str, value: Json, *, micros: int) -> tuple[bool, Json]:
+        """Take one trait, None to remove it.
+
+        Returns:
+            Whether the history gains an entry, and the value before. An entry older than the value
+            in force belongs to the history but changes nothing now.
+        """
+        before = self.traits.get(key)
+        if micros < self.trait_times.get(key, micros):
+            return True, before
+        self.trait_times[key] = micros
+        self.is_changed = True
+        if before == value and type(before) is type(value):
+            return False, before
+        if value is None:
+            self.traits.pop(key, None)
+        else:
+            self.traits[key] = value
+        return True, before
+
+    def set_consent(self, category: str, is_granted: bool, *, micros: int) -> bool:
+        """Take one consent category; tell whether the history gains an entry."""
+        if micros < self.consent_times.get(category, micros):
+            return True
+        self.consent_times[category] = micros
+        self.is_changed = True
+        if self.consent.get(category) is is_granted:
+            return False
+        self.consent[category] = is_granted
+        return True
+
+    def add_event(self, event: Event) -> None:
+        """Place an event into the history where its time belongs."""
+        insort(self.events.setdefault(event.name, []), event, key=_ORDER)
+
+    def absorb(self, other: "PersonState") -> None:
+        """Take over everything of a person merged into this one; the newest value of each key wins."""
+        self.first_seen_at = min(self.first_seen_at, other.first_seen_at)
+        self.last_seen_at = max(self.last_seen_at, other.last_seen_at)
+        for key, micros in other.trait_times.items():
+            if micros > self.trait_times.get(key, -1):
+                self.set_trait(key, other.traits.get(key), micros=micros)
+        for category, micros in other.consent_times.items():
+            if micros > self.consent_times.get(category, -1) and category in other.consent:
+                self.set_consent(category, other.consent[category], micros=micros)
+        for name, events in other.events.items():
+            self.events[name] = sorted([*self.events.get(name, ()), *events], key=_ORDER)
+        for slug, stays in other.stays.items():
+            self.stays[slug] = merged_stays([*self.stays.get(slug, ()), *stays])
+        self.kinds |= other.kinds
+        self.time_zone = self.time_zone or other.time_zone
+        self.locale = self.locale or other.locale
+        self.is_changed = True
+
+    def facts(self, *, company_zone: str, event: Event | None = None, entry: Event | None = None) -> Facts:
+        """Show the person as rules see them now. The view shares this state: use it before moving on."""
+        return Facts(
+            person_id=self.person_id,
+            uuid=self.uuid,
+            zone=self.time_zone or company_zone,
+            traits=self.traits,
+            consent=self.consent,
+            identities=self.kinds,
+            stays=self.stays,
+            events_of=self.events_of,
+            event=event,
+            entry=entry,
+        )
+
+    def events_of(self, name: str) -> Sequence[Event]:
+        """Give the events of a name in order; a name ending in `*` means all names beginning so."""
+        if not name.endswith("*"):
+            return self.events.get(name, ())
+        start = name[:-1]
+        names = [known for known in self.events if known.startswith(start)]
+        return sorted((event for known in names for event in self.events[known]), key=_ORDER)
+
+
+def merged_stays(stays: Iterable[Stay]) -> list[Stay]:
+    """Order stays of two persons that became one; of two open ones the earlier stays open."""
+    ordered = sorted(stays, key=attrgetter("entered_at"))
+    open_stays = [stay for stay in ordered if stay.left_at is None]
+    closed = [stay for stay in ordered if stay.left_at is not None]
+    return closed + open_stays[:1]
+
+
