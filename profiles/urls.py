@@ -1,0 +1,7 @@
+"""Pages and public doors of this app; see cdp_site/urls.py for how they are mounted."""
+
+from django.urls import URLPattern
+
+app_name = "profiles"
+
+urlpatterns: list[URLPattern] = []
