@@ -3,6 +3,7 @@
 Each variable is listed in the README's table of settings, which a test keeps true.
 """
 
+import os
 from pathlib import Path
 
 import dj_database_url
@@ -12,7 +13,10 @@ from environs import env, validate
 from cdp_site import embedded, secrets_file
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-WAYFARE_DATA = embedded.data_directory(env.str("WAYFARE_DATA", None), base_dir=BASE_DIR)
+WAYFARE_PG_USER = env.str("WAYFARE_PG_USER", "")  # as root: who runs PostgreSQL
+WAYFARE_DATA = embedded.data_directory(
+    env.str("WAYFARE_DATA", None), base_dir=BASE_DIR, account=WAYFARE_PG_USER
+)
 PORT = env.int("PORT", 8000, validate=lambda port: 0 < port < 65536)
 DEBUG = env.bool("DEBUG", False)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
@@ -85,10 +89,14 @@ TEMPLATES = [
 ]
 
 DATABASE_URL = env.str("DATABASE_URL", "")
+# The server that we run ourselves while there is no DATABASE_URL.
+EMBEDDED_SERVER = embedded.Server(
+    data_dir=WAYFARE_DATA, programs=env.str("WAYFARE_PG_BIN", ""), account=WAYFARE_PG_USER
+)
 DATABASES = {
     "default": dj_database_url.parse(DATABASE_URL, conn_max_age=600)
     if DATABASE_URL
-    else embedded.database(WAYFARE_DATA)
+    else embedded.database(EMBEDDED_SERVER)
 }
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -146,3 +154,28 @@ RULES_ENGINE = env.str(
     "RULES_ENGINE", "auto", validate=validate.OneOf(["auto", "durable", "closures"])
 )
 WAYFARE_ALLOW_PRIVATE_DESTINATIONS = env.bool("WAYFARE_ALLOW_PRIVATE_DESTINATIONS", False)
+
+# Rows are the queue, tasks are wake-ups (cdp_site.broker): nothing is lost where one is lost or doubled.
+# `timeout` stays below `retry`, or a task would be handed out again while it runs.
+Q_CLUSTER = {
+    "name": "wayfare",  # the salt of signed tasks, one for all clusters
+    "cluster_name": "bulk",  # who takes ordinary tasks
+    "broker_class": "cdp_site.broker.Broker",
+    "orm": "default",
+    "poll": 1,
+    "workers": 1,
+    "queue_limit": 4,
+    "timeout": 300,
+    "retry": 600,
+    "max_attempts": 5,
+    "save_limit": -1,  # saving successes costs more than the tasks; failures are always kept
+    "catch_up": False,
+    "recycle": 100_000,
+    "max_rss": 600_000,  # kilobytes
+    "label": "Tasks",
+    "log_level": "WARNING",
+    "ALT_CLUSTERS": {
+        "live": {"workers": max(2, min(8, os.cpu_count() or 2)), "timeout": 60, "retry": 120},
+        "send": {"workers": 2, "timeout": 120, "retry": 240},
+    },
+}

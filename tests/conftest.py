@@ -1,0 +1,1 @@
+"""Fixtures of every test. The database starts itself when a test first connects (tests/settings.py)."""
