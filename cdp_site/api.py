@@ -37,9 +37,7 @@ USE_NOTED_EVERY = timedelta(minutes=1)  # one write a minute and token, not one 
 def issue_token(user: User) -> str:
     """Make a token for `user` and return it; it cannot be read again."""
     token = TOKEN_MARK + secrets.token_urlsafe(32)
-    ApiToken.objects.create(
-        user=user, prefix=token[:8], key_hash=hash_of(token), created_at=timezone.now()
-    )
+    ApiToken.objects.create(user=user, prefix=token[:8], key_hash=hash_of(token), created_at=timezone.now())
     return token
 
 
@@ -64,7 +62,7 @@ class TokenAuthentication(BaseAuthentication):
             raise exceptions.AuthenticationFailed("The header must read: Authorization: Bearer <token>.")
         token = _token_of(words[1].decode("latin-1"))
         _note_use(token)
-        return cast(User, token.user), token
+        return token.user, token
 
     def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="wayfare"'
@@ -140,7 +138,7 @@ def problem_details(error: Exception, context: Mapping[str, Any]) -> Response | 
         error = exceptions.ValidationError(error.messages)
     if not isinstance(error, exceptions.APIException):
         return None
-    set_rollback()  # type: ignore[no-untyped-call]
+    set_rollback()
     return _problem(error)
 
 

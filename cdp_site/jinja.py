@@ -50,6 +50,7 @@ SET_UP = (
     Place(path="/settings/", icon="settings", label=gettext_lazy("Settings")),
 )
 THEMES = ("light", "dark")
+NOTHING = "\N{EN DASH}"
 
 
 def environment(**options: Any) -> Environment:
@@ -62,7 +63,13 @@ def environment(**options: Any) -> Environment:
         gettext, ngettext, newstyle=True, pgettext=pgettext, npgettext=npgettext
     )
     env.policies["ext.i18n.trimmed"] = True
-    env.globals |= {"static": static, "url": address, "htmx_script": htmx_script, "icon": icon, "now": timezone.now}
+    env.globals |= {
+        "static": static,
+        "url": address,
+        "htmx_script": htmx_script,
+        "icon": icon,
+        "now": timezone.now,
+    }
     env.filters |= {
         "number": number,
         "money": money,
@@ -100,7 +107,9 @@ def shell(request: HttpRequest) -> dict[str, Any]:
 def place_of(path: str) -> str:
     """The path of the navigation's line that `path` lies under; "" when under none."""
     lines = [place.path for place in (*WORK, *SET_UP)]
-    return max((line for line in lines if path == line or (line != "/" and path.startswith(line))), default="")
+    return max(
+        (line for line in lines if path == line or (line != "/" and path.startswith(line))), default=""
+    )
 
 
 def address(name: str, *args: Any, **kwargs: Any) -> str:
@@ -117,7 +126,7 @@ def icon(name: str, *, size: int = 18) -> Markup:
 def number(value: float | Decimal | None) -> str:
     """Write a number with separators; nothing for None."""
     if value is None:
-        return "–"
+        return NOTHING
     exact = Decimal(str(value)).normalize()
     places = max(0, -int(exact.as_tuple().exponent))
     return formats.number_format(exact, decimal_pos=min(places, 2), use_l10n=True, force_grouping=True)
@@ -157,7 +166,7 @@ def clock(value: datetime) -> str:
 
 def moment(value: datetime | None) -> str:
     """Write an instant in the reader's zone: 22 Nov 2026, 21:11; a dash for None."""
-    return formats.date_format(_local(value), "j M Y, H:i") if value else "–"
+    return formats.date_format(_local(value), "j M Y, H:i") if value else NOTHING
 
 
 def iso(value: datetime | date) -> str:

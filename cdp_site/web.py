@@ -5,7 +5,10 @@ one. A page is a function:
 
     @staff_page(Role.MARKETER)
     def segment_list(request: StaffRequest) -> HttpResponse:
-        return page_or_part(request, page="segments/segment_list.html", part="segments/_rows.html", context={...})
+        found = {"segments": segments_by_name()}
+        return page_or_part(
+            request, page="segments/segment_list.html", part="segments/_rows.html", context=found
+        )
 
 No role named means any role. The role admin opens everything, and so does a superuser.
 """
