@@ -1,0 +1,314 @@
+"""Rows for tests, one keyword-only function each. What a test does not name is made up, but valid."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import count
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.contrib.auth.models import Group, User
+from django.contrib.postgres.search import SearchVector
+from django.db.models import Value
+from django.utils import timezone
+
+from cdp_site.models import Heartbeat
+from cdp_site.web import Role
+from connectors.models import Connection, Delivery, DeliveryAttempt, Source, Template
+from journeys.models import Decision, Journey, JourneyVersion, Run
+from profiles.domain.envelope import seal_envelope
+from profiles.models import (
+    ConsentChange,
+    DeadLetter,
+    Event,
+    EventName,
+    Identity,
+    Inbox,
+    Person,
+    PersonMerge,
+    PersonOverride,
+    PersonTotal,
+    TraitChange,
+)
+from segments.models import Membership, Segment
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)  # the moment most tests take place at
+PASSWORD = "correct horse battery staple"
+_numbers = count(1)
+
+
+def user(*, role: Role | None = Role.ADMIN, name: str = "", is_superuser: bool = False) -> User:
+    """Somebody of the company; no role means a log-in without any."""
+    made = User.objects.create_user(
+        name or f"user{next(_numbers)}", password=PASSWORD, is_superuser=is_superuser
+    )
+    if role is not None:
+        made.groups.add(Group.objects.get_or_create(name=role.value)[0])
+    return made
+
+
+def source(*, slug: str = "", kind: str = "http", trust: str = "public", **fields: Any) -> Source:
+    """A source with a write key of its own."""
+    slug = slug or f"source-{next(_numbers)}"
+    return Source.objects.create(
+        slug=slug, name=slug.capitalize(), kind=kind, trust=trust, write_key=uuid4().hex, **fields
+    )
+
+
+def person(
+    *,
+    traits: Mapping[str, Any] | None = None,
+    identities: Mapping[str, str | Sequence[str]] | None = None,
+    consent: Mapping[str, bool] | None = None,
+    first_seen_at: datetime = NOON,
+    last_seen_at: datetime | None = None,
+    source_id: int | None = None,
+    **fields: Any,
+) -> Person:
+    """A person with identities `{kind: value or values}`, findable by the search box."""
+    traits = dict(traits or {})
+    held = [
+        (kind, value)
+        for kind, values in (identities or {}).items()
+        for value in ([values] if isinstance(values, str) else values)
+    ]
+    made = Person.objects.create(
+        traits=traits,
+        consent=dict(consent or {}),
+        first_seen_at=first_seen_at,
+        last_seen_at=last_seen_at or first_seen_at,
+        **fields,
+    )
+    Identity.objects.bulk_create(
+        Identity(kind=kind, value=value, person=made, source_id=source_id) for kind, value in held
+    )
+    words = [text for text in traits.values() if isinstance(text, str)]
+    words += [value for kind, value in held if kind != "anonymous_id"]
+    Person.objects.filter(pk=made.pk).update(search=SearchVector(Value(" ".join(words)), config="simple"))
+    return made
+
+
+def merged(*, old: Person, new: Person, at: datetime = NOON, reason: str = "registered") -> PersonMerge:
+    """Make `old` part of `new`, as the store does it: its events stay where they are."""
+    Person.objects.filter(pk=old.pk).update(merged_into=new)
+    Identity.objects.filter(person=old).update(person=new)
+    PersonOverride.objects.create(old_person_id=old.pk, new_person_id=new.pk)
+    return PersonMerge.objects.create(
+        old_person_id=old.pk, new_person_id=new.pk, at=at, arrival=0, reason=reason, actor="source:1"
+    )
+
+
+def event(
+    *,
+    person: Person,
+    name: str = "Page Viewed",
+    at: datetime = NOON,
+    properties: Mapping[str, Any] | None = None,
+    context: Mapping[str, Any] | None = None,
+    revenue: Decimal | None = None,
+    path: str | None = None,
+    source_id: int = 1,
+    identity_id: int = 1,
+    message_id: UUID | None = None,
+    received_at: datetime | None = None,
+) -> Event:
+    """An event, counted in the person's totals."""
+    name_row = EventName.objects.get_or_create(name=name)[0]
+    total, is_new = PersonTotal.objects.get_or_create(
+        person_id=person.pk,
+        name=name_row,
+        defaults={"count": 1, "first_at": at, "last_at": at, "revenue": revenue},
+    )
+    if not is_new:
+        PersonTotal.objects.filter(person_id=person.pk, name=name_row).update(
+            count=total.count + 1, first_at=min(total.first_at, at), last_at=max(total.last_at, at)
+        )
+    return Event.objects.create(
+        person_id=person.pk,
+        ts=at,
+        name=name_row,
+        identity_id=identity_id,
+        message_id=message_id or uuid4(),
+        received_at=received_at or at,
+        arrival=next(_numbers),
+        source_id=source_id,
+        revenue=revenue,
+        path=path,
+        properties=dict(properties or {}),
+        context=dict(context or {}),
+    )
+
+
+def trait_change(*, person: Person, key: str, value: Any, at: datetime = NOON) -> TraitChange:
+    """A line of trait history."""
+    return TraitChange.objects.create(
+        person_id=person.pk, key=key, value=value, at=at, arrival=next(_numbers)
+    )
+
+
+def consent_change(
+    *, person: Person, category: str = "email_marketing", is_granted: bool = True, at: datetime = NOON
+) -> ConsentChange:
+    """A line of consent history."""
+    return ConsentChange.objects.create(
+        person_id=person.pk,
+        category=category,
+        is_granted=is_granted,
+        at=at,
+        arrival=next(_numbers),
+        origin="message",
+    )
+
+
+EVERYBODY = {"language": 1, "if": {"all": []}}
+
+
+def segment(*, slug: str = "", name: str = "", state: str = "live", **fields: Any) -> Segment:
+    """A segment; without a condition of its own it matches everybody."""
+    slug = slug or f"segment-{next(_numbers)}"
+    fields = {"condition": EVERYBODY, "built_at": NOON, **fields}
+    return Segment.objects.create(slug=slug, name=name or slug.capitalize(), state=state, **fields)
+
+
+def membership(
+    *, segment: Segment, person: Person, entered_at: datetime = NOON, left_at: datetime | None = None
+) -> Membership:
+    """A stay in a segment."""
+    return Membership.objects.create(segment=segment, person=person, entered_at=entered_at, left_at=left_at)
+
+
+def journey_document(*steps: Mapping[str, Any], event: str = "Page Viewed") -> dict[str, Any]:
+    """A journey's document that is entered by an event."""
+    return {"language": 1, "entry": {"event": event}, "steps": [dict(step) for step in steps]}
+
+
+def journey(
+    *,
+    slug: str = "",
+    name: str = "",
+    state: str = "live",
+    document: Mapping[str, Any] | None = None,
+    published_at: datetime = NOON,
+) -> Journey:
+    """A journey; in every state but draft it has a published version 1."""
+    slug = slug or f"journey-{next(_numbers)}"
+    draft = dict(document or journey_document())
+    made = Journey.objects.create(slug=slug, name=name or slug.capitalize(), state=state, draft=draft)
+    if state != "draft":
+        made.live_version = JourneyVersion.objects.create(
+            journey=made, number=1, document=draft, published_at=published_at, published_by="mia"
+        )
+        made.save(update_fields=["live_version"])
+    return made
+
+
+def run(
+    *,
+    journey: Journey,
+    person: Person,
+    entered_at: datetime = NOON,
+    step: str = "",
+    due_at: datetime | None = None,
+    **fields: Any,
+) -> Run:
+    """Somebody's way through a journey, waiting at `step`."""
+    assert journey.live_version is not None
+    state = {"language": 1, "step": step, "visit": 1, "since": entered_at.isoformat(), "due_at": None}
+    return Run.objects.create(
+        journey=journey,
+        version=journey.live_version,
+        person=person,
+        origin_person_id=person.pk,
+        entered_at=entered_at,
+        state=state,
+        due_at=due_at,
+        **fields,
+    )
+
+
+def decision(
+    *,
+    journey: Journey,
+    person: Person,
+    outcome: str = "entered",
+    at: datetime = NOON,
+    run: Run | None = None,
+    **fields: Any,
+) -> Decision:
+    """An entry of the ledger."""
+    return Decision.objects.create(
+        id=next(_numbers),
+        person_id=person.pk,
+        at=at,
+        journey_id=journey.pk,
+        version_id=journey.live_version_id,
+        run_id=run.pk if run else None,
+        outcome=outcome,
+        **fields,
+    )
+
+
+def template(*, slug: str = "", subject: str = "Hello", body: str = "<mjml></mjml>") -> Template:
+    """The content of a mail."""
+    slug = slug or f"template-{next(_numbers)}"
+    return Template.objects.create(slug=slug, name=slug.capitalize(), subject=subject, body=body)
+
+
+def connection(*, slug: str = "", kind: str = "crm", **fields: Any) -> Connection:
+    """A destination."""
+    slug = slug or f"connection-{next(_numbers)}"
+    return Connection.objects.create(slug=slug, name=slug.capitalize(), kind=kind, **fields)
+
+
+def delivery(
+    *,
+    person: Person,
+    state: str = "sent",
+    channel: str = "email",
+    destination: str = "email",
+    at: datetime = NOON,
+    **fields: Any,
+) -> Delivery:
+    """An outbox row decided at `at`; a sent one left a second later."""
+    fields = {"sent_at": at + timedelta(seconds=1) if state == "sent" else None, **fields}
+    return Delivery.objects.create(
+        key=f"test:{next(_numbers)}",
+        person=person,
+        state=state,
+        channel=channel,
+        destination=destination,
+        decided_at=at,
+        **fields,
+    )
+
+
+def attempt(
+    *, delivery: Delivery, number: int = 1, is_success: bool | None = True, reason: str = ""
+) -> DeliveryAttempt:
+    """One try at a delivery."""
+    at = delivery.decided_at
+    return DeliveryAttempt.objects.create(
+        delivery=delivery, number=number, started_at=at, finished_at=at, is_success=is_success, reason=reason
+    )
+
+
+def inbox_row(*, lane: int = 0, source_id: int = 1, received_at: datetime | None = None) -> Inbox:
+    """A message that waits for the drain."""
+    return Inbox.objects.create(
+        lane=lane,
+        source_id=source_id,
+        received_at=received_at or timezone.now(),
+        body=seal_envelope([b'{"type":"page","anonymousId":"a1"}']),
+    )
+
+
+def dead_letter(*, code: str = "DataError", error: str = "It broke.", **fields: Any) -> DeadLetter:
+    """A message that could not be stored."""
+    fields = {"stage": "drain", "source_id": 1, "received_at": NOON, **fields}
+    body = fields.pop("body", seal_envelope([b'{"type":"page","anonymousId":"a1"}']))
+    return DeadLetter.objects.create(code=code, error=error, body=body, **fields)
+
+
+def heartbeat(*, cluster: str = "live", at: datetime | None = None, **fields: Any) -> Heartbeat:
+    """A sign of life of a cluster."""
+    return Heartbeat.objects.create(cluster=cluster, at=at or timezone.now(), worker_pid=4711, **fields)
