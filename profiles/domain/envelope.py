@@ -29,12 +29,12 @@ def seal_envelope(
     *,
     sent_at: str | None = None,
     kind: str | None = None,
-    context: bytes | msgspec.Raw = ABSENT,
+    context: bytes = b"null",
     ip: str | None = None,
 ) -> bytes:
     """Put messages, each a JSON value as text, into one envelope."""
     head = msgspec.json.encode({"sentAt": sent_at, "type": kind, "ip": ip})
-    parts = (head[:-1], b',"context":', bytes(context), b',"messages":[', b",".join(messages), b"]}")
+    parts = (head[:-1], b',"context":', context, b',"messages":[', b",".join(messages), b"]}")
     return b"".join(parts)
 
 

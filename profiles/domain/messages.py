@@ -10,6 +10,7 @@ Text that PostgreSQL cannot hold (U+0000, lone surrogates) is replaced by U+FFFD
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -20,6 +21,7 @@ from profiles.domain import identity
 TYPES: Final = frozenset({"identify", "track", "page", "screen", "group", "alias"})
 MAX_BYTES: Final = 32 * 1024  # one message as it came
 MAX_MESSAGE_ID: Final = 100
+MAX_KIND: Final = 40  # what an identity's kind holds
 MAX_NAME: Final = 200  # what the dictionary of event names holds
 
 ABSENT: Final = msgspec.Raw(b"null")
@@ -51,7 +53,7 @@ class Head(msgspec.Struct, rename="camel", kw_only=True):
     timestamp: Scalar = None
     original_timestamp: Scalar = None
     sent_at: Scalar = None
-    person: str | None = msgspec.field(name="_person", default=None)  # public id; internal and server sources
+    person: str | None = msgspec.field(name="_person", default=None)  # public id; our own messages only
 
     @property
     def user(self) -> str | None:
@@ -106,13 +108,22 @@ def decode(raw: bytes | msgspec.Raw) -> Message:
     return _message_decoder.decode(raw)
 
 
-def read(raw: bytes | msgspec.Raw, *, kind: str | None = None, is_server: bool = False) -> Reading | Fault:
+def read(
+    raw: bytes | msgspec.Raw,
+    *,
+    kind: str | None = None,
+    under: Object | None = None,
+    is_server: bool = False,
+    is_internal: bool = False,
+) -> Reading | Fault:
     """Read one message at the door.
 
     Args:
         raw: JSON text, already mended.
         kind: the type that the path names; None in a batch, where each message names its own.
-        is_server: the source is ours or the company's own server, which may name people by other ids.
+        under: the batch's context; the message's own keys go before it.
+        is_server: the source is the company's own back end, which may name people by other ids.
+        is_internal: the message is our own, which may name a person outright.
     """
     try:
         message = _reading_decoder.decode(raw)
@@ -122,14 +133,16 @@ def read(raw: bytes | msgspec.Raw, *, kind: str | None = None, is_server: bool =
         return Fault(code="invalid_message", message="The message is nested too deeply.")
     if kind is not None:
         message.type = kind
-    return check(message, is_server=is_server) or message
+    if under:
+        message.context = under | (message.context or {})
+    return check(message, is_server=is_server, is_internal=is_internal) or message
 
 
-def check(message: Reading, *, is_server: bool = False) -> Fault | None:
+def check(message: Reading, *, is_server: bool = False, is_internal: bool = False) -> Fault | None:
     """Find the first reason to refuse a message that could be read."""
     return (
         _check_type(message)
-        or _check_identity(message, is_server=is_server)
+        or _check_identity(message, is_server=is_server, is_internal=is_internal)
         or _check_own_fields(message)
         or _check_times(message)
         or _check_message_id(message)
@@ -143,10 +156,9 @@ def external_ids(context: Object | None) -> list[tuple[str, str]]:
     items = context.get("externalIds") or context.get("externalId")
     found = []
     for item in items if isinstance(items, list) else ():
-        kind = item.get("type") if isinstance(item, dict) else None
-        value = _usable(kind, item.get("id")) if isinstance(kind, str) and 0 < len(kind) <= 40 else None
-        if kind and value and item.get("collection", "users") == "users":
-            found.append((kind, value))
+        pair = _external_id(item) if isinstance(item, dict) else None
+        if pair is not None:
+            found.append(pair)
     return found
 
 
@@ -223,10 +235,20 @@ def _mend_escape(match: re.Match[bytes]) -> bytes:
     return b"\\ufffd" if is_lone or text == b"\\u0000" else text
 
 
-def _usable(kind: str, value: object) -> str | None:
+# A batch names the same few people over and over, and each is asked for twice.
+@lru_cache(maxsize=4096, typed=True)
+def _usable(kind: str, value: Scalar) -> str | None:
     if isinstance(value, float):
         value = decimal_text(value)
     return None if value is None else identity.normalise(kind, value)
+
+
+def _external_id(item: Object) -> tuple[str, str] | None:
+    kind, value = item.get("type"), item.get("id")
+    if not isinstance(kind, str) or not 0 < len(kind) <= MAX_KIND or not isinstance(value, str | int | float):
+        return None
+    usable = _usable(kind, value) if item.get("collection", "users") == "users" else None
+    return None if usable is None else (kind, usable)
 
 
 def _utc(moment: datetime) -> datetime:
@@ -252,12 +274,12 @@ def _check_type(message: Reading) -> Fault | None:
     return Fault(code="unknown_type", message=f"The type must be one of {', '.join(sorted(TYPES))}.")
 
 
-def _check_identity(message: Reading, *, is_server: bool) -> Fault | None:
-    if message.person is not None and not is_server:
-        return Fault(code="person_refused", message="Only a server source may name a person by `_person`.")
-    if message.device or message.user:
+def _check_identity(message: Reading, *, is_server: bool, is_internal: bool) -> Fault | None:
+    if message.person is not None and not is_internal:
+        return Fault(code="person_refused", message="A client cannot name a person by `_person`.")
+    if message.device or message.user or message.person:
         return None
-    if is_server and (message.person or external_ids(message.context)):
+    if (is_server or is_internal) and external_ids(message.context):
         return None
     return Fault(code="no_user_anon_id", message="The message needs a usable userId or anonymousId.")
 

@@ -1,0 +1,81 @@
+"""Messages of one request, checked and sorted into lanes, so that one visitor's stay in order."""
+
+import zlib
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+
+from profiles.domain.envelope import seal_envelope
+from profiles.domain.messages import MAX_BYTES, Fault, Object, Reading, read
+
+LANES: Final = 8  # live ones; as many historical lanes follow them
+
+_object_decoder = msgspec.json.Decoder(dict[str, Any] | None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """What a request says of all its messages."""
+
+    kind: str | None = None  # the type, where the path names it
+    sent_at: str | None = None
+    context: bytes = b"null"  # JSON object or null; each message's own keys go before it
+    ip: str | None = None
+    is_server: bool = False  # may name people by other ids than the two of the specification
+    is_internal: bool = False  # written by us: may name a person outright and be of any size
+    is_historical: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected:
+    """A message to be kept aside."""
+
+    index: int
+    fault: Fault
+    body: bytes  # an envelope with it alone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sorted:
+    """Where the messages of a request go."""
+
+    lanes: dict[int, bytes] = field(default_factory=dict)  # lane -> envelope
+    rejected: list[Rejected] = field(default_factory=list)
+
+
+def sort_messages(raws: Iterable[msgspec.Raw], *, frame: Frame) -> Sorted:
+    """Check each message and put it into the lane of its visitor; a bad one costs the others nothing."""
+    under = _object_decoder.decode(frame.context)
+    found: dict[int, list[msgspec.Raw]] = defaultdict(list)
+    result = Sorted()
+    for index, raw in enumerate(raws):
+        reading = _read(raw, frame=frame, under=under)
+        if isinstance(reading, Fault):
+            result.rejected.append(Rejected(index=index, fault=reading, body=_seal([raw], frame=frame)))
+        else:
+            found[lane_of(reading.lane_key or "", is_historical=frame.is_historical)].append(raw)
+    for lane in sorted(found):
+        result.lanes[lane] = _seal(found[lane], frame=frame)
+    return result
+
+
+def lane_of(key: str, *, is_historical: bool) -> int:
+    """Name the lane of a visitor's key."""
+    lane = zlib.crc32(key.encode()) % LANES
+    return lane + LANES if is_historical else lane
+
+
+def _read(raw: msgspec.Raw, *, frame: Frame, under: Object | None) -> Reading | Fault:
+    if len(raw) > MAX_BYTES and not frame.is_internal:
+        return Fault(
+            code="event_too_large",
+            message=f"A message has at most {MAX_BYTES} bytes; this one has {len(raw)}.",
+        )
+    return read(raw, kind=frame.kind, under=under, is_server=frame.is_server, is_internal=frame.is_internal)
+
+
+def _seal(raws: Iterable[msgspec.Raw], *, frame: Frame) -> bytes:
+    return seal_envelope(raws, sent_at=frame.sent_at, kind=frame.kind, context=frame.context, ip=frame.ip)
