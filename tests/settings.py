@@ -7,7 +7,7 @@ from cdp_site import embedded
 from cdp_site.settings import *  # noqa: F403
 from cdp_site.settings import DATABASE_URL, DATABASES, WAYFARE_DATA, WAYFARE_PG_USER
 
-# `make test PG_BIN=/usr/lib/postgresql/15/bin` runs everything on another PostgreSQL, in a cluster of its own.
+# `make test PG_BIN=/usr/lib/postgresql/15/bin` runs on another PostgreSQL, in a cluster of its own.
 _PROGRAMS = os.environ.get("PG_BIN") or os.environ.get("WAYFARE_PG_BIN", "")
 _SUFFIX = f"-{hashlib.sha256(_PROGRAMS.encode()).hexdigest()[:8]}" if _PROGRAMS else ""
 

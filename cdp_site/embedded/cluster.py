@@ -66,15 +66,15 @@ def locale_options(major: int) -> list[str]:
 def has_lz4(staging: Path, *, account: Account, binaries: Binaries) -> bool:
     """Ask the server itself whether lz4 is built in: it refuses the value otherwise."""
     name = "default_toast_compression"
-    command = [binaries.program("postgres"), "-D", staging, "-C", name, "-c", f"{name}=lz4"]
-    return account.run(command, cwd=staging).returncode == 0
+    arguments = ["-D", str(staging), "-C", name, "-c", f"{name}=lz4"]
+    return account.run(binaries.program("postgres"), *arguments, cwd=staging).returncode == 0
 
 
 def _run_initdb(server: Server, *, staging: Path, account: Account, binaries: Binaries) -> None:
-    command = [binaries.program("initdb"), "-D", staging, "-U", SUPERUSER, "-A", "trust", "-E", "UTF8"]
-    command += ["--data-checksums", "--no-instructions", *locale_options(binaries.major)]
-    command += ["--no-sync"] if server.is_disposable else []
-    result = account.run(command, cwd=server.data_dir)
+    arguments = ["-D", str(staging), "-U", SUPERUSER, "-A", "trust", "-E", "UTF8"]
+    arguments += ["--data-checksums", "--no-instructions", *locale_options(binaries.major)]
+    arguments += ["--no-sync"] if server.is_disposable else []
+    result = account.run(binaries.program("initdb"), *arguments, cwd=server.data_dir)
     if result.returncode:
         raise EmbeddedError(f"initdb failed: {result.stdout}\n{result.stderr}".strip())
 
@@ -82,8 +82,7 @@ def _run_initdb(server: Server, *, staging: Path, account: Account, binaries: Bi
 def _make_database(staging: Path, *, account: Account, binaries: Binaries) -> None:
     """Make role and database in single-user mode, before any server could answer without them."""
     statements = f"CREATE ROLE {ROLE} LOGIN CREATEDB;\nCREATE DATABASE {DATABASE} OWNER {ROLE};\n"
-    command = [binaries.program("postgres"), "--single", "-D", staging]
-    command += ["-c", "exit_on_error=on", "-c", "logging_collector=off", "postgres"]
-    result = account.run(command, cwd=staging, text=statements)
+    arguments = ["--single", "-D", str(staging), "-c", "exit_on_error=on", "-c", "logging_collector=off"]
+    result = account.run(binaries.program("postgres"), *arguments, SUPERUSER, cwd=staging, text=statements)
     if result.returncode:
         raise EmbeddedError(f"The database could not be made: {result.stdout}\n{result.stderr}".strip())

@@ -35,16 +35,6 @@ class Server:
             return inside
         return Path("/tmp") / f"wayfare-{hashlib.sha256(os.fsencode(self.data_dir)).hexdigest()[:16]}"
 
-    @property
-    def lock_file(self) -> Path:
-        """Held by whoever starts, stops or makes the server."""
-        return self.data_dir / "postgres.lock"
-
-    @property
-    def keeper_file(self) -> Path:
-        """Locked for life by a process whose child the server is: nobody else starts it then."""
-        return self.data_dir / "postgres.keeper"
-
     def cluster(self, major: int) -> Path:
         return self.data_dir / f"pg{major}"
 
