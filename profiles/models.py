@@ -26,7 +26,9 @@ class Person(models.Model):
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True)  # the public id
     traits = models.JSONField(default=dict)  # key -> value; replaced whole, per key
-    trait_times = models.JSONField(default=dict)  # key -> microseconds of the newest change, removals included
+    trait_times = models.JSONField(
+        default=dict
+    )  # key -> microseconds of the newest change, removals included
     consent = models.JSONField(default=dict)  # category -> true (granted) | false (denied)
     consent_times = models.JSONField(default=dict)  # category -> microseconds of the newest change
     first_seen_at = models.DateTimeField()
@@ -102,6 +104,7 @@ class EventName(models.Model):
 
     id = models.AutoField(primary_key=True)
     name = models.CharField(max_length=200, unique=True)
+    source_id = models.IntegerField(null=True)  # that used it first; its number of names is capped
     first_seen_at = models.DateTimeField(db_default=Now())
 
     personal_data = NOT_PERSONAL
@@ -126,7 +129,7 @@ class Event(models.Model):
     arrival = models.BigIntegerField()  # total order of arrival: inbox row * 2^20 + place in it
     source_id = models.IntegerField()
     revenue = NumericField(null=True)
-    path = models.TextField(null=True)  # page path of web events
+    path = models.TextField(null=True)  # noqa: DJ001 - of web events; null: none, a third of all rows
     properties = models.JSONField(default=dict)
     context = models.JSONField(default=dict)
 

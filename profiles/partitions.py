@@ -74,6 +74,16 @@ def ensure_dedup_week(day: date) -> date:
     return week.start
 
 
+def has_event_day(day: date) -> bool:
+    """Tell whether events of this day have a partition."""
+    return _is_covered(EVENTS, day)
+
+
+def has_dedup_week(day: date) -> bool:
+    """Tell whether message ids received on this day have a partition."""
+    return _is_covered(DEDUP, week_of(day).start)
+
+
 def make_ahead(*, now: datetime) -> None:
     """Make the partitions of the coming months and weeks, so that no batch has to."""
     today = now.astimezone(UTC).date()

@@ -12,11 +12,13 @@ from typing import Any
 
 import msgspec
 from django.db import transaction
+from django.utils import timezone
 
+from cdp_site import audit
 from cdp_site.wakeup import wake
 from profiles.domain.lanes import Frame, Rejected, sort_messages
 from profiles.domain.messages import mend
-from profiles.models import DeadLetter
+from profiles.models import DeadLetter, Event, Inbox, Person, PersonOverride
 from profiles.store import intake
 
 
@@ -94,3 +96,79 @@ def _encode(message: Mapping[str, Any]) -> msgspec.Raw:
     except UnicodeEncodeError:  # a lone surrogate, which only the standard library writes, as an escape
         text = json.dumps(message).encode()
     return msgspec.Raw(mend(text))
+
+
+# -- repairs -------------------------------------------------------------------------------------------
+
+
+def replay_dead_letters(ids: Sequence[int], *, actor: str) -> int:
+    """Put kept messages back into the inbox; give how many went.
+
+    They keep the time they were first received at; one that fails again becomes a new dead letter.
+    """
+    with transaction.atomic():
+        letters = list(
+            DeadLetter.objects.select_for_update().filter(id__in=ids, resolved_at=None).order_by("id")
+        )
+        Inbox.objects.bulk_create(
+            [
+                Inbox(
+                    lane=letter.lane,
+                    source_id=letter.source_id,
+                    received_at=letter.received_at,
+                    body=letter.body,
+                )
+                for letter in letters
+            ],
+            batch_size=1000,
+        )
+        _resolve(letters, resolution="replayed", actor=actor)
+        transaction.on_commit(_wake_inbox)
+    return len(letters)
+
+
+def drop_dead_letters(ids: Sequence[int], *, actor: str) -> int:
+    """Give kept messages up; their bodies are emptied. Give how many went."""
+    with transaction.atomic():
+        letters = list(
+            DeadLetter.objects.select_for_update().filter(id__in=ids, resolved_at=None).order_by("id")
+        )
+        DeadLetter.objects.filter(id__in=[letter.id for letter in letters]).update(body=b"")
+        _resolve(letters, resolution="dropped", actor=actor)
+    return len(letters)
+
+
+def _resolve(letters: Sequence[DeadLetter], *, resolution: str, actor: str) -> None:
+    DeadLetter.objects.filter(id__in=[letter.id for letter in letters]).update(
+        resolved_at=timezone.now(), resolution=resolution
+    )
+    for letter in letters:
+        audit.record(
+            actor,
+            f"dead_letter.{resolution}",
+            object_kind="dead_letter",
+            object_id=str(letter.id),
+            after={"code": letter.code, "stage": letter.stage},
+        )
+
+
+def squash_merged(*, limit: int) -> int:
+    """Rewrite the events of merged people to their survivors; give how many people are done.
+
+    Nothing depends on it but speed: until then an override leads every reader to the survivor. People
+    somebody else works on are left for the next time.
+    """
+    done = 0
+    for old, new in PersonOverride.objects.order_by("created_at").values_list(
+        "old_person_id", "new_person_id"
+    )[:limit]:
+        with transaction.atomic():
+            locked = (
+                Person.objects.select_for_update(skip_locked=True).filter(id__in=[old, new]).order_by("id")
+            )
+            override = PersonOverride.objects.filter(old_person_id=old, new_person_id=new)
+            if len(locked) == 2 and override.exists():
+                Event.objects.filter(person_id=old).update(person_id=new)
+                override.delete()
+                done += 1
+    return done

@@ -1,7 +1,12 @@
-"""Pages and public doors of this app; see cdp_site/urls.py for how they are mounted."""
+"""Pages about people; see cdp_site/urls.py for how they are mounted."""
 
-from django.urls import URLPattern
+from django.urls import path
+
+from profiles import views
 
 app_name = "profiles"
 
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("people/", views.people_list, name="people-list"),
+    path("people/search/", views.people_search, name="people-search"),
+]

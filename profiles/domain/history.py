@@ -13,6 +13,7 @@ from operator import attrgetter
 from uuid import UUID
 
 from profiles.domain.facts import Event, Facts, Json, Stay
+from profiles.domain.identity import EMAIL, Key
 
 _ORDER = attrgetter("order")
 
@@ -31,11 +32,19 @@ class PersonState:
     consent_times: dict[str, int] = field(default_factory=dict)
     time_zone: str = ""
     locale: str = ""
-    kinds: frozenset[str] = frozenset()
+    keys: frozenset[Key] = frozenset()  # identities held
     stays: dict[str, list[Stay]] = field(default_factory=dict)
     events: dict[str, list[Event]] = field(default_factory=dict)
     is_new: bool = False
+    has_values: bool = False  # traits and consent were read
     is_changed: bool = False  # traits, consent, zone or locale need writing
+
+    @property
+    def email(self) -> str:
+        """The address to write to: the email trait where it is theirs, else any email identity."""
+        held = sorted(value for kind, value in self.keys if kind == EMAIL)
+        named = str(self.traits.get("email") or "").strip().lower()
+        return named if named in held else (held[0] if held else "")
 
     def see(self, at: datetime) -> None:
         """Widen the time between first and last sight."""
@@ -91,7 +100,7 @@ class PersonState:
             self.events[name] = sorted([*self.events.get(name, ()), *events], key=_ORDER)
         for slug, stays in other.stays.items():
             self.stays[slug] = merged_stays([*self.stays.get(slug, ()), *stays])
-        self.kinds |= other.kinds
+        self.keys |= other.keys
         self.time_zone = self.time_zone or other.time_zone
         self.locale = self.locale or other.locale
         self.is_changed = True
@@ -104,7 +113,7 @@ class PersonState:
             zone=self.time_zone or company_zone,
             traits=self.traits,
             consent=self.consent,
-            identities=self.kinds,
+            identities=frozenset(kind for kind, _ in self.keys),
             stays=self.stays,
             events_of=self.events_of,
             event=event,
@@ -126,5 +135,3 @@ def merged_stays(stays: Iterable[Stay]) -> list[Stay]:
     open_stays = [stay for stay in ordered if stay.left_at is None]
     closed = [stay for stay in ordered if stay.left_at is not None]
     return closed + open_stays[:1]
-
-

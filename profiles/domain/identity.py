@@ -149,9 +149,7 @@ class IdentityGraph:
             self._link(step, user, "linked")
         else:
             self._merge(step, before, reason="alias", evidence=(previous_key, user))
-        return Resolution(
-            person=step.person, via=user, links=tuple(step.links), merges=tuple(step.merges)
-        )
+        return Resolution(person=step.person, via=user, links=tuple(step.links), merges=tuple(step.merges))
 
     def _may_alias(self, before: int, *, is_trusted: bool) -> bool:
         return is_trusted or not self._has_user(before)

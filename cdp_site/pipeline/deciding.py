@@ -1,0 +1,327 @@
+"""Decide for the people of one transaction: segments first, then runs, then entries.
+
+The `Decider` holds the people's state in memory and moves it forward. What a decision changes (a trait,
+a membership) is itself a stimulus that other rules may wait for; they are asked in the same moment.
+"""
+
+import logging
+from collections.abc import Collection, Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from connectors.queries import suppressed_scopes
+from connectors.registry import writes_to
+from connectors.services import NewDelivery, cancel_for_runs, queue_deliveries
+from segments.live import Change, load_stays, settle, store_changes
+from segments.network import SegmentStimulus, Stimulus, TraitStimulus
+
+from cdp_site.pipeline.rules import Rules, since
+from connectors.domain.consent import Reach, may_send
+from connectors.rendering import render_value
+from journeys.domain.engine import (
+    Action,
+    Decision,
+    Ending,
+    LedgerEntry,
+    Outcome,
+    Outgoing,
+    StepError,
+    advance,
+    enter,
+    restarted,
+    started,
+)
+from journeys.live import LedgerLine, LiveVersion, OpenRun, Runs, entry_document, write_runs
+from profiles import store
+from profiles.domain.arrival import micros_of
+from profiles.domain.facts import Event, Facts, Json
+from profiles.domain.history import PersonState
+from profiles.domain.identity import EMAIL
+from profiles.store.write import TraitEntry
+
+logger = logging.getLogger(__name__)
+
+_ROUNDS = 50  # how often decisions of one moment may lead to further ones
+
+
+@dataclass(slots=True)
+class Decider:
+    """The decisions of one transaction.
+
+    Args:
+        states: the people concerned, locked; the pipeline applies messages to them.
+        traits: where trait history gathers; written by the store.
+    """
+
+    rules: Rules
+    states: dict[int, PersonState]
+    traits: list[TraitEntry]
+    runs: Runs = field(init=False)
+    memberships: list[Change] = field(default_factory=list)
+    deliveries: list[NewDelivery] = field(default_factory=list)
+    cancelled: list[tuple[int, str]] = field(default_factory=list)
+    suppressed: dict[str, frozenset[str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.runs = Runs(self.rules.versions)
+
+    # -- reading -----------------------------------------------------------------------------------
+
+    def load(self, people: Collection[int], *, marked: Collection[Hashable], now: datetime) -> frozenset[str]:
+        """Read what rules may ask about these people, before the transaction's own messages.
+
+        Returns:
+            The event names that were read: later messages of these names belong into the states.
+        """
+        open_versions = {
+            ("run", run.version.id) for person in people for run in self.runs.by_person.get(person, ())
+        }
+        needs = self.rules.needs_of({*marked, *open_versions})
+        old = {person for person in people if not self.states[person].is_new}
+        timers = [
+            run.due_at
+            for person in old
+            for run in self.runs.by_person.get(person, ())
+            if run.due_at is not None
+        ]
+        now = min([now, *timers])
+        store.load_values(self.states, [person for person in old if not self.states[person].has_values])
+        store.load_events(self.states, old, names=needs.event_names, since=since(needs, now=now))
+        if self.rules.segments:
+            load_stays(self.states, old)
+        journeys = {self.rules.versions[id_].journey_id for kind, id_ in marked if kind == "entry"}
+        self.runs.load_past(old, journeys)
+        addresses = {state.email for person in people if (state := self.states[person]).email}
+        self.suppressed |= suppressed_scopes(addresses, channel=EMAIL)
+        return needs.event_names
+
+    # -- deciding ----------------------------------------------------------------------------------
+
+    def run_timers(self, person: int, *, until: datetime) -> None:
+        """Decide the timers of a person that are due, each at its own moment, in order."""
+        while (run := self.runs.due(person, until=until)) is not None:
+            now = run.due_at
+            assert now is not None
+            self._advance(run, event=None, now=now)
+            self._follow(person, event=None, now=now)
+
+    def at_moment(
+        self,
+        person: int,
+        marked: Iterable[Hashable],
+        *,
+        event: Event | None,
+        now: datetime,
+        may_enter: bool = True,
+    ) -> None:
+        """Ask the marked rules about a person at one moment, and all that follow from their answers."""
+        self._pending = set(marked)
+        self._settle(person, now=now)
+        entries = [id_ for kind, id_ in self._pending if kind == "entry"]
+        self._ask_runs(person, event=event, now=now)
+        if event is not None and may_enter:
+            for version in sorted(entries):
+                self._enter(person, self.rules.versions[version], event=event, now=now)
+        self._follow(person, event=event, now=now)
+
+    _pending: set[Hashable] = field(default_factory=set)
+
+    def _follow(self, person: int, *, event: Event | None, now: datetime) -> None:
+        """Ask what the decisions so far have changed the answer of."""
+        for _ in range(_ROUNDS):
+            if not self._pending:
+                return
+            self._settle(person, now=now)
+            self._ask_runs(person, event=event, now=now)
+        logger.error("decisions about person %s at %s led to each other without end", person, now)
+        self._pending.clear()
+
+    def _settle(self, person: int, *, now: datetime) -> None:
+        asked = {id_ for kind, id_ in self._pending if kind == "segment"}
+        self._pending -= {("segment", id_) for id_ in asked}
+        if not asked:
+            return
+        facts = self._facts(person, event=None)
+        changes = settle(self.rules.segments, asked, facts, now=now, stays=self.states[person].stays)
+        self.memberships += changes
+        for change in changes:
+            self._mark(SegmentStimulus(slug=change.slug))
+
+    def _mark(self, stimulus: Stimulus) -> None:
+        self._pending |= self.rules.network.touched(stimulus)
+
+    def _ask_runs(self, person: int, *, event: Event | None, now: datetime) -> None:
+        asked = {id_ for kind, id_ in self._pending if kind == "run"}
+        self._pending -= {(kind, id_) for kind, id_ in self._pending if kind != "segment"}
+        if not asked:
+            return
+        for run in list(self.runs.by_person.get(person, ())):
+            if run.ending is None and run.version.id in asked:
+                self._advance(run, event=event, now=now)
+
+    def _enter(self, person: int, version: LiveVersion, *, event: Event, now: datetime) -> None:
+        decision = enter(
+            version.definition,
+            history=self.runs.history(person, version.journey_id),
+            event=event,
+            facts=self._facts(person, event=event),
+            now=now,
+        )
+        if decision is None:
+            return
+        run = self.runs.open_run(person, version.journey_id, decision.key)
+        match decision.action:
+            case Action.ENTER:
+                state = started(version.definition)
+                run = self.runs.begin(person, version, key=decision.key, event=event, state=state, now=now)
+            case Action.RESTART if run is not None:
+                run.state = restarted(run.version.definition, run.state)
+                run.entry, run.entered_at, run.is_changed = event, now, True
+                self.cancelled.append((run.id, Outcome.RESTARTED.value))
+            case Action.END if run is not None:
+                run.end(Ending(outcome=Outcome.ENDED, reason=decision.ledger.reason), now=now)
+                self.cancelled.append((run.id, Outcome.ENDED.value))
+        self._note(person, version, run, decision.ledger, now=now, message_id=event.message_id)
+        if run is not None and run.ending is None and decision.action is not Action.REFUSE:
+            self._advance(run, event=event, now=now)
+
+    def _advance(self, run: OpenRun, *, event: Event | None, now: datetime) -> None:
+        facts = self._facts(run.person, event=event).within(entry=run.entry, event=event)
+        try:
+            decision = advance(
+                run.version.definition,
+                state=run.state,
+                facts=facts,
+                now=now,
+                render=lambda value, seen: render_value(value, _variables(seen, run=run, now=now)),
+                refuse=lambda message: self._refusal(run.person, message),
+            )
+        except StepError as error:
+            self._park(run, error, now=now)
+            return
+        run.apply(decision, now=now)
+        self._take(run, decision, event=event, now=now)
+
+    def _take(self, run: OpenRun, decision: Decision, *, event: Event | None, now: datetime) -> None:
+        message_id = event.message_id if event else None
+        for entry in decision.ledger:
+            self.runs.note(run, entry, now=now, message_id=message_id)
+        if decision.cancels_queued:
+            reason = decision.ending.outcome.value if decision.ending else ""
+            self.cancelled.append((run.id, reason))
+        for message in decision.messages:
+            self.deliveries.append(_delivery(run, message, event=event, now=now))
+        for write in decision.trait_writes:
+            self._set_trait(run, write.key, write.value, event=event, now=now)
+
+    def _park(self, run: OpenRun, error: StepError, *, now: datetime) -> None:
+        cause = error.__cause__ or error
+        logger.error("run %s is parked at step %r", run.id, error.step, exc_info=cause)
+        run.error = f"{type(cause).__name__}: {cause}"[:2000]
+        run.end(Ending(outcome=Outcome.PARKED, reason=error.step), now=now)
+        self.cancelled.append((run.id, Outcome.PARKED.value))
+        self.runs.note(run, LedgerEntry(outcome=Outcome.PARKED, step=error.step), now=now, message_id=None)
+
+    def _set_trait(self, run: OpenRun, key: str, value: Json, *, event: Event | None, now: datetime) -> None:
+        state = self.states[run.person]
+        is_entry, before = state.set_trait(key, value, micros=micros_of(now))
+        if not is_entry:
+            return
+        self.traits.append(
+            TraitEntry(
+                person=run.person,
+                key=key,
+                at=now,
+                arrival=event.arrival if event else 0,
+                value=value,
+                source_id=None,
+                identity_id=None,
+            )
+        )
+        self._mark(TraitStimulus(changes={key: (before, value)}))
+
+    def _refusal(self, person: int, message: Outgoing) -> str:
+        state = self.states[person]
+        reach = Reach(
+            address=state.email,
+            consent=state.consent,
+            suppressed=self.suppressed.get(state.email, frozenset()),
+        )
+        verdict = may_send(reach, writes_to=writes_to(message.channel), message_class=message.message_class)
+        return verdict.reason
+
+    def _note(
+        self,
+        person: int,
+        version: LiveVersion,
+        run: OpenRun | None,
+        entry: LedgerEntry,
+        *,
+        now: datetime,
+        message_id: UUID | None,
+    ) -> None:
+        self.runs.ledger.append(
+            LedgerLine(
+                person=person,
+                at=now,
+                version=version,
+                run_id=run.id if run else None,
+                entry=entry,
+                message_id=message_id,
+            )
+        )
+
+    def _facts(self, person: int, *, event: Event | None) -> Facts:
+        return self.states[person].facts(company_zone=self.rules.company_zone, event=event)
+
+    # -- writing -----------------------------------------------------------------------------------
+
+    def write(self, *, survivor: Mapping[int, int]) -> int:
+        """Write memberships, runs, ledger and outbox; give how many deliveries were queued."""
+        store_changes(self.memberships, survivor=survivor)
+        write_runs(self.runs, survivor=survivor)
+        if self.cancelled or self.runs.cancelled:
+            ended: dict[str, list[int]] = {}
+            for run_id, reason in [*self.cancelled, *self.runs.cancelled]:
+                ended.setdefault(reason, []).append(run_id)
+            for reason, run_ids in ended.items():
+                cancel_for_runs(run_ids, reason=reason)
+        queue_deliveries(self.deliveries)
+        return len(self.deliveries)
+
+
+def _delivery(run: OpenRun, message: Outgoing, *, event: Event | None, now: datetime) -> NewDelivery:
+    cause = event or run.entry
+    return NewDelivery(
+        key=f"{run.id}:{message.step}:{message.visit}",
+        person_id=run.person,
+        journey_id=run.version.journey_id,
+        run_id=run.id,
+        step=message.step,
+        channel=message.channel,
+        connection=message.connection,
+        action=message.action,
+        template=message.template,
+        message_class=message.message_class,
+        fields=message.fields,
+        context={
+            "event": entry_document(cause) if cause else None,
+            "entry": entry_document(run.entry) if run.entry else None,
+            "journey": {"slug": run.version.slug, "name": run.version.name, "version": run.version.number},
+            "run": {"id": run.id, "entered_at": run.entered_at.isoformat(), "key": run.key},
+        },
+        decided_at=now,
+    )
+
+
+def _variables(facts: Facts, *, run: OpenRun, now: datetime) -> dict[str, Json]:
+    cause = facts.event or facts.entry
+    return {
+        "person": {**facts.traits, "traits": facts.traits, "id": str(facts.uuid)},
+        "event": entry_document(cause) if cause else None,
+        "entry": entry_document(facts.entry) if facts.entry else None,
+        "journey": {"slug": run.version.slug, "name": run.version.name},
+        "run": {"id": run.id, "entered_at": run.entered_at.isoformat()},
+        "now": now.isoformat(),
+    }

@@ -1,0 +1,150 @@
+"""The live rules as this process knows them, renewed when somebody publishes.
+
+A drain or sweep holds the shared advisory lock while it decides; a publication takes it alone, so that no
+transaction decides by rules of two revisions.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import reduce
+
+from django.conf import settings
+from django.db import connection
+from segments.live import LiveSegment, live_segments
+from segments.network import LiveRule, RuleNetwork
+
+from cdp_site.models import Company
+from journeys.live import LiveVersion, live_versions
+from segments.domain.conditions import Reads
+
+RULES_LOCK = 7302
+
+RuleId = tuple[str, int]  # ("segment", id), ("entry", journey version id), ("run", journey version id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """Everything that is asked about people now."""
+
+    revision: int
+    network: RuleNetwork
+    segments: Mapping[int, LiveSegment]  # by id, dependants after what they depend on
+    versions: Mapping[int, LiveVersion]  # by id
+    reads: Mapping[RuleId, Reads]  # rule id -> what its full evaluation may ask for
+    readers: "Readers"
+    company_zone: str
+
+    def needs_of(self, marked: Iterable[RuleId]) -> Reads:
+        """What must be at hand to evaluate these rules and all that may follow from them."""
+        wanted = set(marked)
+        slugs = {self.segments[id_].slug for kind, id_ in wanted if kind == "segment"}
+        grown = True
+        while grown and slugs:
+            grown = False
+            for rule, reads in self.reads.items():
+                if rule not in wanted and reads.segments & slugs:
+                    wanted.add(rule)
+                    if rule[0] == "segment":
+                        slugs.add(self.segments[rule[1]].slug)
+                        grown = True
+        return reduce(Reads.__or__, (self.reads[rule] for rule in wanted), Reads())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readers:
+    """Which rules ask for a trait, a consent, a kind of identity: whose facts must be read for a message."""
+
+    traits: Mapping[str, frozenset[RuleId]]
+    consents: Mapping[str, frozenset[RuleId]]
+    identities: Mapping[str, frozenset[RuleId]]
+    everything: frozenset[RuleId]
+
+    def of_traits(self, keys: Iterable[str]) -> set[RuleId]:
+        """Rules that read any of these traits; a change of zone concerns every rule about days."""
+        return {rule for key in keys for rule in self.traits.get(key, ())}
+
+    def of_consents(self, categories: Iterable[str]) -> set[RuleId]:
+        """Rules that read any of these consents."""
+        return {rule for category in categories for rule in self.consents.get(category, ())}
+
+    def of_identities(self, kinds: Iterable[str]) -> set[RuleId]:
+        """Rules that ask for any of these kinds of identity."""
+        return {rule for kind in kinds for rule in self.identities.get(kind, ())}
+
+
+def _readers(reads: Mapping[RuleId, Reads]) -> Readers:
+    traits: dict[str, set[RuleId]] = defaultdict(set)
+    consents: dict[str, set[RuleId]] = defaultdict(set)
+    identities: dict[str, set[RuleId]] = defaultdict(set)
+    for rule, one in reads.items():
+        for key in one.trait_keys | ({"timezone"} if one.needs_zone else set()):
+            traits[key].add(rule)
+        for category in one.consents:
+            consents[category].add(rule)
+        for kind in one.identity_kinds:
+            identities[kind].add(rule)
+    return Readers(
+        traits={key: frozenset(rules) for key, rules in traits.items()},
+        consents={key: frozenset(rules) for key, rules in consents.items()},
+        identities={key: frozenset(rules) for key, rules in identities.items()},
+        everything=frozenset(reads),
+    )
+
+
+def since(reads: Reads, *, now: datetime) -> datetime | None:
+    """The earliest event that a rule asked at `now` can need; None: all of them."""
+    if reads.window is None:
+        return None
+    return now - reads.window - timedelta(seconds=1)
+
+
+_cached: Rules | None = None
+
+
+def current_rules() -> Rules:
+    """Take the shared lock for this transaction and give the rules in force."""
+    global _cached
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s, 1)", [RULES_LOCK])
+        cursor.execute("SELECT revision FROM segments_rulesrevision WHERE id = 1")
+        row = cursor.fetchone()
+    revision = row[0] if row else 0
+    if _cached is None or _cached.revision != revision:
+        if _cached is not None:
+            _cached.network.close()
+        _cached = _load(revision)
+    return _cached
+
+
+def forget_rules() -> None:
+    """Make the next transaction read the rules anew (tests change them behind the revision's back)."""
+    global _cached
+    if _cached is not None:
+        _cached.network.close()
+    _cached = None
+
+
+def _load(revision: int) -> Rules:
+    segments = {segment.id: segment for segment in live_segments()}
+    versions = {version.id: version for version in live_versions()}
+    rules = [LiveRule(id=("segment", id_), condition=one.condition) for id_, one in segments.items()]
+    reads: dict[RuleId, Reads] = {("segment", id_): one.reads for id_, one in segments.items()}
+    for id_, version in versions.items():
+        if version.is_open:
+            rules.append(LiveRule(id=("entry", id_), condition=version.definition.entry.on))
+            reads["entry", id_] = version.reads
+        if version.asks is not None:
+            rules.append(LiveRule(id=("run", id_), condition=version.asks))
+        reads["run", id_] = version.reads
+    company = Company.objects.filter(id=1).first()
+    return Rules(
+        revision=revision,
+        readers=_readers(reads),
+        network=RuleNetwork(rules, engine=settings.RULES_ENGINE),
+        segments=segments,
+        versions=versions,
+        reads=reads,
+        company_zone=company.time_zone if company else "UTC",
+    )

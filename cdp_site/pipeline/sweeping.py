@@ -1,0 +1,68 @@
+"""The sweep: runs whose time has come go on, whether or not anything happens to their person.
+
+Timers run in the order of what was received: none passes a message that waits in the inbox, so that an
+hour's stop of the drain changes when something is decided, not what.
+"""
+
+from datetime import datetime, timedelta
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from cdp_site.pipeline.deciding import Decider
+from cdp_site.pipeline.retrying import retrying
+from cdp_site.pipeline.rules import current_rules
+from journeys.models import Run
+from profiles import store
+from profiles.store.write import Changes
+
+_PEOPLE = 500
+_ROUNDS = 20
+_IN_FLIGHT = timedelta(milliseconds=200)  # a message received just now may not be committed yet
+
+
+def sweep() -> dict[str, int]:
+    """Advance runs that are due, for a bounded number of people; more are left for the next wake-up."""
+    counts = {"people": 0, "queued": 0}
+    after: tuple[datetime, int] | None = None
+    for _ in range(_ROUNDS):
+        people, queued, after = retrying(lambda mark=after: _sweep_some(mark))
+        counts["people"] += people
+        counts["queued"] += queued
+        if after is None:
+            break
+    return counts
+
+
+def limit_of_timers(now: datetime) -> datetime:
+    """Up to which moment timers may run: no later than the oldest message that is not stored yet."""
+    waiting = store.oldest_waiting()
+    latest = now - _IN_FLIGHT
+    return latest if waiting is None else min(latest, waiting)
+
+
+def _sweep_some(after: tuple[datetime, int] | None) -> tuple[int, int, tuple[datetime, int] | None]:
+    """Advance some people's runs; the last value says where to go on, None at the end."""
+    with transaction.atomic():
+        rules = current_rules()
+        until = limit_of_timers(timezone.now())
+        due = Run.objects.open().filter(due_at__lte=until, version_id__in=list(rules.versions))
+        if after is not None:
+            due = due.filter(due_at__gte=after[0])
+        candidates = list(due.order_by("due_at", "id").values_list("person_id", "due_at", "id")[:_PEOPLE])
+        if not candidates:
+            return 0, 0, None
+        states = store.load_people({person for person, _, _ in candidates}, skip_locked=True)
+        changes = Changes(states=states)
+        decider = Decider(rules, states, changes.traits)
+        decider.runs.load(list(states))
+        decider.load(list(states), marked=(), now=until)
+        for person in states:
+            decider.run_timers(person, until=until)
+        store.write_changes(changes)
+        queued = decider.write(survivor={})
+        if queued:
+            with connection.cursor() as cursor:
+                cursor.execute("NOTIFY deliveries")
+    is_full = len(candidates) == _PEOPLE
+    return len(states), queued, (candidates[-1][1], candidates[-1][2]) if is_full else None

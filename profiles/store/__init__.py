@@ -1,0 +1,39 @@
+"""The store: how accepted messages become people and events. Set-based SQL for `cdp_site.pipeline`.
+
+Every writer of a person's state follows one order, so that two of them can wait for each other but never
+in a circle: event names and partitions (own transactions) → message ids → missing identities, sorted →
+persons `FOR UPDATE` in id order → everything else.
+"""
+
+from profiles.store.inbox import bury, claim_rows, delete_rows, oldest_waiting, try_lane
+from profiles.store.people import (
+    Crowd,
+    NotReady,
+    drop_repeats,
+    load_events,
+    load_people,
+    load_values,
+    lock_crowd,
+    names_by_id,
+    prepare,
+)
+from profiles.store.write import Changes, write_changes
+
+__all__ = [
+    "Changes",
+    "Crowd",
+    "NotReady",
+    "bury",
+    "claim_rows",
+    "delete_rows",
+    "drop_repeats",
+    "load_events",
+    "load_people",
+    "load_values",
+    "lock_crowd",
+    "names_by_id",
+    "oldest_waiting",
+    "prepare",
+    "try_lane",
+    "write_changes",
+]
