@@ -1,0 +1,48 @@
+"""Which network addresses may be called when the company's own network must not be."""
+
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from urllib.parse import urlsplit
+
+_NAT64 = IPv6Network("64:ff9b::/96")  # carries an IPv4 address in its last 32 bits
+
+
+def is_public(text: str) -> bool:
+    """Tell whether an IP address lies in the public internet, whatever it is wrapped in."""
+    address = ip_address(text.partition("%")[0])  # a scope like %eth0 says nothing about reachability
+    return all(
+        inner.is_global and not inner.is_multicast and not inner.is_reserved for inner in _unwrapped(address)
+    )
+
+
+def url_fault(url: str) -> str:
+    """Say what is wrong with a destination's address; "" if it may be called."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return "is not a web address"
+    if parts.scheme not in ("http", "https"):
+        return "must begin with http:// or https://"
+    if not parts.hostname or port == 0:
+        return "names no host"
+    if parts.username or parts.password:
+        return "must not hold a user name or password"
+    if not url.isprintable() or " " in url:
+        return "holds characters that no web address may hold"
+    return ""
+
+
+def _unwrapped(address: IPv4Address | IPv6Address) -> list[IPv4Address | IPv6Address]:
+    """The addresses a packet may end at."""
+    if isinstance(address, IPv4Address):
+        return [address]
+    if address.ipv4_mapped:
+        return [address.ipv4_mapped]
+    inside: list[IPv4Address | IPv6Address] = [address]
+    if address in _NAT64:
+        inside.append(IPv4Address(int(address) & 0xFFFFFFFF))
+    if address.sixtofour:
+        inside.append(address.sixtofour)
+    if address.teredo:
+        inside.extend(address.teredo)
+    return inside

@@ -1,0 +1,90 @@
+"""What is done to the HTML of a mail before it leaves: tracked links, the open pixel, the text part."""
+
+import html
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+
+# Bounded work from each "<a": each alternative begins with another character, and "<" ends the search.
+_LINK_TAG = re.compile(r"<(?:a|area)(?=[\s/])(?:[^<>\"']|\"[^\"]*\"|'[^']*'){0,4000}>", re.IGNORECASE)
+_HREF = re.compile(r"""(\shref\s*=\s*)("[^"]*"|'[^']*'|[^\s"'>]+)""", re.IGNORECASE)
+_UNTRACKED = re.compile(r"\sdata-untracked(?=[\s=>/])", re.IGNORECASE)
+_END_OF_BODY = re.compile(r"</body\s*>", re.IGNORECASE)
+
+_INVISIBLE = {"head", "style", "script", "title"}
+_BLOCKS = {"p", "div", "table", "tr", "ul", "ol", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "section"}
+
+
+def with_links(text: str, *, link: Callable[[str], str]) -> str:
+    """Replace the web address of each link by what `link` makes of it.
+
+    The rest stays as it is, byte for byte, comments for mail programs included. A link marked
+    `data-untracked` and anything but http(s) is left alone.
+    """
+
+    def replace_address(found: re.Match[str]) -> str:
+        value = found[2][1:-1] if found[2][0] in "\"'" else found[2]
+        address = html.unescape(value).strip()
+        if not address.lower().startswith(("http://", "https://")):
+            return found[0]
+        return f'{found[1]}"{html.escape(link(address))}"'
+
+    def replace_tag(found: re.Match[str]) -> str:
+        tag = found[0]
+        return tag if _UNTRACKED.search(tag) else _HREF.sub(replace_address, tag, count=1)
+
+    return _LINK_TAG.sub(replace_tag, text)
+
+
+def with_pixel(text: str, *, address: str) -> str:
+    """Add the picture whose loading says that the mail was opened."""
+    pixel = f'<img src="{html.escape(address)}" width="1" height="1" alt="">'
+    ends = list(_END_OF_BODY.finditer(text))
+    if not ends:
+        return text + pixel
+    return text[: ends[-1].start()] + pixel + text[ends[-1].start() :]
+
+
+def text_of(text: str) -> str:
+    """Write HTML as plain text: paragraphs, list items, and each link's address after its words."""
+    reader = _TextReader()
+    reader.feed(text)
+    reader.close()
+    lines = [" ".join(line.split()) for line in "".join(reader.pieces).split("\n")]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"
+
+
+class _TextReader(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.pieces: list[str] = []
+        self.hidden = 0  # how many invisible elements we are inside of
+        self.addresses: list[str] = []  # of the links we are inside of
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "body":
+            self.hidden = 0  # a head that was never closed hides nothing
+        elif tag in _INVISIBLE:
+            self.hidden += 1
+        elif tag == "a":
+            self.addresses.append(dict(attrs).get("href") or "")
+        elif tag == "br":
+            self.pieces.append("\n")
+        elif tag == "li":
+            self.pieces.append("\n- ")
+        elif tag in _BLOCKS:
+            self.pieces.append("\n\n")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in _INVISIBLE:
+            self.hidden = max(0, self.hidden - 1)
+        elif tag == "a" and self.addresses:
+            address = self.addresses.pop()
+            if address:
+                self.pieces.append(f" ({address})")
+        elif tag in _BLOCKS:
+            self.pieces.append("\n\n")
+
+    def handle_data(self, data: str) -> None:
+        if not self.hidden:
+            self.pieces.append(re.sub(r"\s+", " ", data))

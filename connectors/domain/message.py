@@ -1,0 +1,130 @@
+"""What a channel is given, what it gives back, and how it fails.
+
+A channel turns a `Draft` into content once (`prepare`); each attempt then sends the same content
+(`send`) under the same id. It returns a `Receipt` or raises `DeliveryError`, nothing else.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, ClassVar, Protocol
+from uuid import UUID
+
+Json = Any  # None, bool, int, float, str, list, dict as JSON gives them
+
+
+class MessageClass(StrEnum):
+    """Why somebody is written to; decides what consent it takes."""
+
+    MARKETING = "marketing"  # needs consent
+    SERVICE = "service"  # about something they have or did
+    TRANSACTIONAL = "transactional"  # they wait for it: a receipt, a password
+
+
+class Fault(StrEnum):
+    """Where a failure lies, which decides who suffers from it."""
+
+    MESSAGE = "message"  # this one; the destination is alive
+    ADDRESS = "address"  # the address does not exist: it bounced
+    DESTINATION = "destination"  # it is down, slow or refuses us: everything for it waits
+    GONE = "gone"  # it asks for no further message, ever
+    UNKNOWN = "unknown"  # no answer: it may or may not have taken the message
+
+
+class DeliveryError(Exception):
+    """An attempt failed.
+
+    `reason` is a sentence for people and names no person; `permanent`: another attempt would fail too.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        permanent: bool,
+        fault: Fault = Fault.MESSAGE,
+        retry_after: timedelta | None = None,
+        response: Mapping[str, Json] | None = None,
+    ) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.permanent = permanent
+        self.fault = fault
+        self.retry_after = retry_after  # what the destination asked for
+        self.response = response or {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipient:
+    """Whom a delivery is for, as other systems may know them."""
+
+    id: UUID  # the public person id
+    address: str  # of the channel that writes to people; "" where none is known
+    identities: Mapping[str, str] = field(default_factory=dict)  # kind -> value, the newest of each kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """All that content is made from."""
+
+    id: UUID  # of the delivery
+    recipient: Recipient
+    action: str  # create_deal and the like; "" where a channel knows one only
+    message_class: MessageClass
+    subject: str  # templates; "" where a channel uses `fields` alone
+    body: str
+    fields: Mapping[str, Json]  # templates by name; values that are not text stay as they are
+    variables: Mapping[str, Json]  # person, event, journey, run, now and what else templates may read
+    origin: Mapping[str, Json]  # journey, run and step, for the receiving system's own records
+    decided_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One attempt of one delivery."""
+
+    id: UUID  # the delivery's, the same in each attempt: the idempotency key
+    attempt: int  # 1 is the first
+    at: datetime  # of this attempt
+    content: Mapping[str, Json]  # as prepared, the same in each attempt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """The destination took it."""
+
+    external_id: str = ""  # what the other system calls the thing we made
+    via: str = ""  # "outbox page" where nothing left the house
+    response: Mapping[str, Json] = field(default_factory=dict)
+
+
+class Renderer(Protocol):
+    """Fills templates in. Raises DeliveryError (permanent) for one that cannot be filled."""
+
+    def mail(self, *, subject: str, body: str, variables: Mapping[str, Json]) -> tuple[str, str]:
+        """Return the subject as plain text and the body as HTML."""
+
+    def fields(self, fields: Mapping[str, Json], *, variables: Mapping[str, Json]) -> dict[str, Json]:
+        """Return the fields filled in; a field that is one expression keeps the type of its value."""
+
+
+class Channel(Protocol):
+    """One way out, opened for one connection. Used by one thread at a time."""
+
+    kind: ClassVar[str]
+    writes_to: ClassVar[str]  # the kind of address consent and suppression ask about; "" for systems
+    is_repeatable: ClassVar[bool]  # the destination recognises a repeated id, so that unknown may be retried
+    sent_event: ClassVar[str]  # enters the person's history when a delivery is sent
+
+    def prepare(self, draft: Draft, *, render: Renderer) -> dict[str, Json]:
+        """Make the content: JSON, stored with the delivery, free of secrets."""
+
+    def request_of(self, message: Message) -> dict[str, Json]:
+        """Describe the call for the record, secrets masked."""
+
+    def send(self, message: Message) -> Receipt:
+        """Make the call. Bounded in time."""
+
+    def close(self) -> None:
+        """Let go of connections."""

@@ -1,0 +1,216 @@
+"""Our side of the child process that fills templates in.
+
+One renderer serves a process and any number of its threads, with a few children. A child that does not
+answer in time is killed and replaced; the template is then at fault, not the delivery's destination.
+"""
+
+import json
+import os
+import selectors
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from django.utils.translation import gettext
+
+from connectors.domain.message import DeliveryError, Json
+
+SECONDS = 2.0  # for one request
+START_SECONDS = 30.0  # until a new child has imported what it needs
+CHILDREN = 2
+_LENGTH = struct.Struct("!I")
+_ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+class RenderError(DeliveryError):
+    """A template cannot be filled in; `line` is where, if known, `name` which of several."""
+
+    def __init__(self, reason: str, *, line: int | None = None, name: str = "") -> None:
+        super().__init__(reason, permanent=True)
+        self.line = line
+        self.name = name
+
+
+class _ChildGone(Exception):
+    """The child died or did not answer in time."""
+
+
+class ProcessRenderer:
+    """Fills templates in, in child processes of this process."""
+
+    def __init__(self, *, seconds: float = SECONDS, children: int = CHILDREN) -> None:
+        self._seconds = seconds
+        self._slots = threading.BoundedSemaphore(children)
+        self._idle: list[_Child] = []
+        self._lock = threading.Lock()
+
+    def mail(self, *, subject: str, body: str, variables: Mapping[str, Json]) -> tuple[str, str]:
+        """Return the subject as one line of text and the body as HTML.
+
+        Raises:
+            RenderError: the template is at fault.
+        """
+        made = self._ask({"do": "mail", "subject": subject, "body": body, "variables": variables})
+        return made["subject"], made["html"]
+
+    def fields(self, fields: Mapping[str, Json], *, variables: Mapping[str, Json]) -> dict[str, Json]:
+        """Return the fields filled in; one that is a single expression keeps the type of its value.
+
+        Raises:
+            RenderError: a field is at fault.
+        """
+        made = self._ask({"do": "fields", "fields": fields, "variables": variables})
+        return dict(made["fields"])
+
+    def check(self, texts: Mapping[str, str]) -> None:
+        """Read templates without filling them in.
+
+        Raises:
+            RenderError: one cannot be read; its `name` is the key.
+        """
+        self._ask({"do": "check", "texts": texts})
+
+    def close(self) -> None:
+        """End the idle children."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for child in idle:
+            child.kill()
+
+    def _ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        with self._child() as child:
+            made = child.ask(request, seconds=self._seconds)
+        if "error" in made:
+            raise RenderError(_sentence(made), line=made.get("line"), name=made.get("name", ""))
+        return made
+
+    @contextmanager
+    def _child(self) -> Iterator["_Child"]:
+        with self._slots:
+            child = self._take() or _started_child()
+            try:
+                yield child
+            except _ChildGone:
+                child.kill()
+                raise RenderError(
+                    gettext("The template was stopped: it took too long or needed too much memory.")
+                ) from None
+            except BaseException:
+                child.kill()  # it may be in the middle of an answer that nobody reads any more
+                raise
+            with self._lock:
+                self._idle.append(child)
+
+    def _take(self) -> "_Child | None":
+        with self._lock:
+            while self._idle:
+                child = self._idle.pop()
+                if child.is_alive():
+                    return child
+                child.kill()
+        return None
+
+
+def _started_child() -> "_Child":
+    """Start a child and wait until it listens, so that a template's time is its own."""
+    child = _Child()
+    try:
+        child.wait_until_ready()
+    except _ChildGone:
+        child.kill()
+        raise RuntimeError("The process that fills templates in does not start.") from None
+    return child
+
+
+class _Child:
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "connectors.rendering.child"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            bufsize=0,
+            cwd=_ROOT,
+            env={"PYTHONPATH": str(_ROOT), "LANG": "C.UTF-8", "PATH": os.environ.get("PATH", "")},
+            start_new_session=True,  # a Ctrl-C meant for the parent must not cut an answer short
+        )
+
+    def wait_until_ready(self) -> None:
+        self._answer(deadline=time.monotonic() + START_SECONDS)
+
+    def ask(self, request: Mapping[str, Any], *, seconds: float) -> dict[str, Any]:
+        """Return the child's answer.
+
+        Raises:
+            _ChildGone: none came in time.
+        """
+        deadline = time.monotonic() + seconds
+        body = json.dumps(request).encode()
+        try:
+            self._write(_LENGTH.pack(len(body)) + body, deadline=deadline)
+        except BrokenPipeError as error:
+            raise _ChildGone from error
+        return self._answer(deadline=deadline)
+
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                stream.close()
+
+    def _answer(self, *, deadline: float) -> dict[str, Any]:
+        (length,) = _LENGTH.unpack(self._read(_LENGTH.size, deadline=deadline))
+        answer: dict[str, Any] = json.loads(self._read(length, deadline=deadline))
+        return answer
+
+    def _write(self, data: bytes, *, deadline: float) -> None:
+        assert self._process.stdin is not None
+        os.set_blocking(self._process.stdin.fileno(), False)
+        left = memoryview(data)
+        while left:
+            _wait(self._process.stdin.fileno(), event=selectors.EVENT_WRITE, deadline=deadline)
+            left = left[os.write(self._process.stdin.fileno(), left) :]
+
+    def _read(self, length: int, *, deadline: float) -> bytes:
+        assert self._process.stdout is not None
+        pieces: list[bytes] = []
+        while length > 0:
+            _wait(self._process.stdout.fileno(), event=selectors.EVENT_READ, deadline=deadline)
+            piece = os.read(self._process.stdout.fileno(), length)
+            if not piece:
+                raise _ChildGone
+            pieces.append(piece)
+            length -= len(piece)
+        return b"".join(pieces)
+
+
+def _wait(descriptor: int, *, event: int, deadline: float) -> None:
+    with selectors.DefaultSelector() as selector:
+        selector.register(descriptor, event)
+        if not selector.select(timeout=max(0.0, deadline - time.monotonic())):
+            raise _ChildGone
+
+
+def _sentence(made: Mapping[str, Any]) -> str:
+    error = str(made["error"]).rstrip(".")
+    if made.get("line"):
+        return gettext("Line %(line)s of the template: %(error)s.") % {"line": made["line"], "error": error}
+    return gettext("The template cannot be filled in: %(error)s.") % {"error": error}
+
+
+_renderers: dict[int, ProcessRenderer] = {}
+
+
+def shared_renderer() -> ProcessRenderer:
+    """The renderer of this process; after a fork the new process gets its own, since pipes are not shared."""
+    return _renderers.setdefault(os.getpid(), ProcessRenderer())
