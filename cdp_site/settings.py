@@ -43,6 +43,7 @@ INSTALLED_APPS = [
     "anymail",
 ]
 MIDDLEWARE = [
+    "connectors.ingest.ahead_of_middleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -154,6 +155,10 @@ RULES_ENGINE = env.str(
     "RULES_ENGINE", "auto", validate=validate.OneOf(["auto", "durable", "closures"])
 )
 WAYFARE_ALLOW_PRIVATE_DESTINATIONS = env.bool("WAYFARE_ALLOW_PRIVATE_DESTINATIONS", False)
+# How many proxies of ours stand in front and add to X-Forwarded-For; 0: nobody's word is taken for it.
+TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0, validate=lambda count: count >= 0)
+# Requests waiting for the drain at which the door says 429; imports are held up at half of it.
+INBOX_LIMIT = env.int("INBOX_LIMIT", 200_000, validate=lambda rows: rows > 0)
 
 # Rows are the queue, tasks are wake-ups (cdp_site.broker): nothing is lost where one is lost or doubled.
 # `timeout` stays below `retry`, or a task would be handed out again while it runs.

@@ -25,6 +25,7 @@ class Source(models.Model):
     is_historical = models.BooleanField(default=False)  # its messages start no journeys
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(db_default=Now())
+    last_message_at = models.DateTimeField(null=True)  # to some ten seconds
 
     personal_data = not_personal("settings")
 
