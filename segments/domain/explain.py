@@ -1,0 +1,58 @@
+"""The reasons of a decision, as lines for people: what was needed, what was seen, whether it held."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from segments.domain.describe import describe
+from segments.domain.parse import parse_condition
+from segments.domain.phrases import ENGLISH, Translator, gettext_noop
+from segments.domain.values import Json
+
+_GROUPS: Final[Mapping[str, str]] = {
+    "all": gettext_noop("All of these"),
+    "any": gettext_noop("At least one of these"),
+    "none": gettext_noop("None of these"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReasonLine:
+    """One part of a condition as it was answered."""
+
+    depth: int  # 0 for the whole condition
+    needed: str
+    seen: str  # "" for groups
+    is_held: bool
+
+
+def explain(tree: Json, *, translator: Translator = ENGLISH) -> list[ReasonLine]:
+    """Read a stored `Reason.to_json()` as lines, from the outside in."""
+    return list(_lines(tree, 0, translator))
+
+
+def _lines(tree: Json, depth: int, translator: Translator) -> Iterator[ReasonLine]:
+    node = tree["node"]
+    if node in _GROUPS:
+        yield ReasonLine(
+            depth=depth, needed=translator.gettext(_GROUPS[node]), seen="", is_held=bool(tree["held"])
+        )
+        for child in tree["children"]:
+            yield from _lines(child, depth + 1, translator)
+        return
+    yield ReasonLine(
+        depth=depth,
+        needed=describe(parse_condition(tree["needed"], allow_entry=True), translator=translator),
+        seen=_seen(node, tree["seen"], translator),
+        is_held=bool(tree["held"]),
+    )
+
+
+def _seen(node: str, seen: Json, translator: Translator) -> str:
+    if node == "event":
+        return translator.ngettext("{n} time", "{n} times", seen).format(n=seen)
+    if seen is None:
+        return translator.gettext("not known")
+    if isinstance(seen, bool):
+        return translator.gettext("yes") if seen else translator.gettext("no")
+    return str(seen)
