@@ -1,0 +1,177 @@
+"""A journey as a program: what was published, ready to be asked and walked.
+
+A definition is read once from its document and never changes. It knows every step by its id and where
+people go from it: on in the same sequence, below the step that owns the sequence, or out at the end.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from enum import Enum
+from functools import reduce
+from itertools import zip_longest
+
+from journeys.domain.nodes import Branch, Entry, Goal, Sequence, Step, WaitUntil
+from journeys.domain.parse import Fault, JourneyError, Reader, read_entry, read_goal, read_sequence
+from profiles.domain.facts import Json
+from segments.domain.conditions import Condition, Reads, reads
+from segments.domain.phrases import gettext_noop
+
+LANGUAGE = 1
+
+__all__ = ["Definition", "Fault", "JourneyError", "Place", "Role", "parse_journey"]
+
+
+class Role(Enum):
+    """What a condition of a journey decides."""
+
+    TRIGGER = "trigger"  # which messages begin a run: a name and tests on that message alone
+    FILTER = "filter"  # who enters
+    GOAL = "goal"
+    EXIT = "exit"
+    WAIT = "wait"  # whether a wait_until is over
+    CASE = "case"  # which way a branch takes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where in a journey a condition stands."""
+
+    role: Role
+    step: str = ""  # id, for waits and cases
+    case: str = ""  # the case's name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Definition:
+    """One journey, read and found sound."""
+
+    entry: Entry
+    steps: Sequence
+    goal: Goal | None
+    exit_when: Condition | None
+    settings: Mapping[str, Json]
+    reads: Reads  # of all conditions together; the trigger looks at its message alone
+    _steps: Mapping[str, Step] = field(repr=False)
+    _after: Mapping[str, str | None] = field(repr=False)
+
+    @property
+    def first(self) -> Step:
+        """The step people begin with."""
+        return self.steps[0]
+
+    def step(self, step_id: str) -> Step:
+        """The step with this id, a goal's own steps included. Raises KeyError."""
+        return self._steps[step_id]
+
+    def after(self, step_id: str) -> Step | None:
+        """Where people go from a step once it, and what it owns, is done. None: out at the end."""
+        following = self._after[step_id]
+        return None if following is None else self._steps[following]
+
+    def walk(self) -> Iterator[Step]:
+        """All steps people pass through, in the order of the document."""
+        return _walk(self.steps)
+
+    def conditions(self) -> Iterator[tuple[Place, Condition]]:
+        """Every condition with its place."""
+        return _conditions(self.entry, self.goal, self.exit_when, self.steps)
+
+
+def parse_journey(document: Json) -> Definition:
+    """Read a journey's document.
+
+    Raises:
+        JourneyError: with every fault found, each with its path.
+    """
+    reader = Reader()
+    known = ("language", "entry", "goal", "exit_when", "settings", "steps")
+    parts = reader.object(document, "", known=known)
+    if parts is None:
+        raise JourneyError(reader.faults)
+    if parts.get("language", LANGUAGE) != LANGUAGE or isinstance(parts.get("language"), bool):
+        reader.fault("language", gettext_noop("must be {language}"), {"language": LANGUAGE})
+    entry = read_entry(reader, parts.get("entry"))
+    goal = read_goal(reader, parts["goal"]) if "goal" in parts else None
+    exit_when = reader.condition(parts["exit_when"], "exit_when") if "exit_when" in parts else None
+    settings = reader.mapping(parts, "settings", "")
+    steps = read_sequence(reader, parts.get("steps"), "steps")
+    if parts.get("steps") == []:
+        reader.fault("steps", gettext_noop("must have at least one step"))
+    if reader.faults or entry is None:
+        raise JourneyError(reader.faults)
+    return _definition(entry=entry, goal=goal, exit_when=exit_when, settings=settings, steps=steps)
+
+
+def _definition(
+    *,
+    entry: Entry,
+    goal: Goal | None,
+    exit_when: Condition | None,
+    settings: Mapping[str, Json],
+    steps: Sequence,
+) -> Definition:
+    goal_steps = goal.steps if goal else ()
+    return Definition(
+        entry=entry,
+        steps=steps,
+        goal=goal,
+        exit_when=exit_when,
+        settings=settings,
+        reads=reduce(Reads.__or__, _reads(entry, goal, exit_when, steps), Reads()),
+        _steps={step.id: step for step in (*_walk(steps), *goal_steps)},
+        _after=dict(_followers(steps, None)),
+    )
+
+
+def _reads(entry: Entry, goal: Goal | None, exit_when: Condition | None, steps: Sequence) -> Iterator[Reads]:
+    for place, condition in _conditions(entry, goal, exit_when, steps):
+        needed = reads(condition)
+        if place.role is Role.TRIGGER:
+            needed = replace(needed, event_names=frozenset(), window=timedelta())
+        yield needed
+
+
+def sequences_of(step: Step) -> tuple[Sequence, ...]:
+    """The sequences a step owns."""
+    match step:
+        case WaitUntil():
+            return (step.then, step.otherwise)
+        case Branch():
+            return (*(case.steps for case in step.cases), step.otherwise)
+        case _:
+            return ()
+
+
+def _walk(steps: Sequence) -> Iterator[Step]:
+    for step in steps:
+        yield step
+        for sequence in sequences_of(step):
+            yield from _walk(sequence)
+
+
+def _followers(steps: Sequence, below: str | None) -> Iterator[tuple[str, str | None]]:
+    """Which step comes after each; `below` is the one under the step that owns this sequence."""
+    for step, following in zip_longest(steps, steps[1:]):
+        after = following.id if following else below
+        yield step.id, after
+        for sequence in sequences_of(step):
+            yield from _followers(sequence, after)
+
+
+def _conditions(
+    entry: Entry, goal: Goal | None, exit_when: Condition | None, steps: Sequence
+) -> Iterator[tuple[Place, Condition]]:
+    yield Place(role=Role.TRIGGER), entry.on
+    if entry.condition:
+        yield Place(role=Role.FILTER), entry.condition
+    if goal:
+        yield Place(role=Role.GOAL), goal.condition
+    if exit_when:
+        yield Place(role=Role.EXIT), exit_when
+    for step in _walk(steps):
+        if isinstance(step, WaitUntil):
+            yield Place(role=Role.WAIT, step=step.id), step.condition
+        elif isinstance(step, Branch):
+            for case in step.cases:
+                yield Place(role=Role.CASE, step=step.id, case=case.name), case.condition
