@@ -13,7 +13,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from connectors.domain.message import NewDelivery
+from connectors.services import NewDelivery
 from journeys.domain.definition import Definition, Role, parse_journey
 from journeys.domain.engine import Decision, Ending, LedgerEntry, Outcome, PastRun, State
 from journeys.models import Journey, JourneyVersion, Run

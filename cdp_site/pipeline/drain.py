@@ -31,7 +31,7 @@ from profiles.domain.arrival import Arrived, Refused, SourceTraits, known_zone, 
 from profiles.domain.envelope import Envelope, open_envelope, seal_envelope
 from profiles.domain.history import PersonState
 from profiles.domain.identity import ANONYMOUS, Merge, group_people
-from profiles.domain.messages import decode
+from profiles.domain.messages import decode, instant
 from profiles.store.inbox import HISTORICAL_LANES, Row
 from profiles.store.people import check_ready, today_of
 from profiles.store.write import Changes, ConsentEntry, TraitEntry
@@ -112,6 +112,7 @@ def _read_rows(rows: Sequence[Row], *, batch: _Batch, refused: Collection[str]) 
     arrived = []
     for row in rows:
         envelope = open_envelope(row.body)
+        sent_at = instant(envelope.sent_at)
         for place, raw in enumerate(envelope.messages):
             arrival = row.id * _PLACES + place
             batch.originals[arrival] = (envelope, raw)
@@ -120,6 +121,7 @@ def _read_rows(rows: Sequence[Row], *, batch: _Batch, refused: Collection[str]) 
                     decode(raw),
                     envelope=envelope,
                     source=sources[row.source_id],
+                    sent_at=sent_at,
                     received_at=row.received_at,
                     arrival=arrival,
                     is_historical=batch.lane in HISTORICAL_LANES,

@@ -105,7 +105,7 @@ class Arrived:
     kind: str  # identify, track, page, screen, group, alias
     name: str
     ts: datetime
-    message_id: UUID
+    message_id: str  # a uuid as text
     claims: list[Key]
     properties: bytes  # JSON object
     context: bytes  # JSON object
@@ -135,7 +135,7 @@ class Arrived:
                 ts=self.ts,
                 arrival=self.arrival,
                 received_at=self.received_at,
-                message_id=self.message_id,
+                message_id=UUID(self.message_id),
                 properties=_exact.decode(self.properties),
                 context=_exact.decode(self.context),
             )
@@ -159,16 +159,19 @@ def micros_of(at: datetime) -> int:
 
 
 def read_message(
-    raw: bytes,
     message: Message,
     *,
     envelope: Envelope,
     source: SourceTraits,
+    sent_at: datetime | None,
     received_at: datetime,
     arrival: int,
     is_historical: bool,
 ) -> Arrived:
     """Turn one message into what is stored.
+
+    Args:
+        sent_at: the client's clock when it sent the request; a message's own goes before it.
 
     Raises:
         Refused: no usable identity, or a time before 1970.
@@ -176,7 +179,7 @@ def read_message(
     kind = envelope.type or message.type or "track"
     ts = corrected_time(
         instant(message.client_time),
-        sent_at=instant(message.sent_at or envelope.sent_at),
+        sent_at=instant(message.sent_at) if message.sent_at else sent_at,
         received_at=received_at,
     )
     context = _merged_context(bytes(message.context), envelope)
@@ -219,10 +222,11 @@ def corrected_time(
     return min(ts, received_at + _MOST_AHEAD)
 
 
-def message_uuid(message_id: str | None, *, source_id: int, arrival: int) -> UUID:
+def message_uuid(message_id: str | None, *, source_id: int, arrival: int) -> str:
     """Give the key that repeated messages share; one without an id counts by its place in the inbox."""
     text = f"{source_id}:{message_id}" if message_id else f"inbox:{arrival}"
-    return UUID(bytes=hashlib.md5(text.encode(), usedforsecurity=False).digest())
+    digest = hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+    return f"{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:]}"
 
 
 @lru_cache(maxsize=2048)

@@ -119,8 +119,15 @@ class IdentityGraph:
         Raises:
             NoIdentity: nothing to resolve by.
         """
-        if person is None and not claims:
-            raise NoIdentity
+        if person is None:
+            if not claims:
+                raise NoIdentity
+            first = claims[0]
+            owner = self._owner.get(first)
+            if owner is not None and (is_trusted or first[0] in (USER, ANONYMOUS)):
+                # The usual case: everything the message claims is one person's already.
+                if len(claims) == 1 or all(self._owner.get(key) == owner for key in claims):
+                    return Resolution(person=owner, via=first)
         step = self._find(claims, is_trusted=is_trusted) if person is None else _Step(person)
         for key in claims:
             self._claim(step, key, is_trusted=is_trusted)

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from profiles.domain.envelope import seal_envelope
-from profiles.domain.messages import MAX_BYTES, Fault, Object, Reading, read
+from profiles.domain.messages import MAX_BYTES, Fault, Object, admit
 
 LANES: Final = 8  # live ones; as many historical lanes follow them
 
@@ -50,15 +50,19 @@ def sort_messages(raws: Iterable[msgspec.Raw], *, frame: Frame) -> Sorted:
     """Check each message and put it into the lane of its visitor; a bad one costs the others nothing."""
     under = _object_decoder.decode(frame.context)
     found: dict[int, list[msgspec.Raw]] = defaultdict(list)
+    lane_by_key: dict[str, list[msgspec.Raw]] = {}
     result = Sorted()
     for index, raw in enumerate(raws):
-        reading = _read(raw, frame=frame, under=under)
-        if isinstance(reading, Fault):
-            result.rejected.append(Rejected(index=index, fault=reading, body=_seal([raw], frame=frame)))
-        else:
-            found[lane_of(reading.lane_key or "", is_historical=frame.is_historical)].append(raw)
-    for lane in sorted(found):
-        result.lanes[lane] = _seal(found[lane], frame=frame)
+        key = _admit(raw, frame=frame, under=under)
+        if isinstance(key, Fault):
+            result.rejected.append(Rejected(index=index, fault=key, body=_seal([raw], frame=frame)))
+            continue
+        lane = lane_by_key.get(key)
+        if lane is None:
+            lane = lane_by_key[key] = found[lane_of(key, is_historical=frame.is_historical)]
+        lane.append(raw)
+    for number in sorted(found):
+        result.lanes[number] = _seal(found[number], frame=frame)
     return result
 
 
@@ -68,13 +72,13 @@ def lane_of(key: str, *, is_historical: bool) -> int:
     return lane + LANES if is_historical else lane
 
 
-def _read(raw: msgspec.Raw, *, frame: Frame, under: Object | None) -> Reading | Fault:
+def _admit(raw: msgspec.Raw, *, frame: Frame, under: Object | None) -> str | Fault:
     if len(raw) > MAX_BYTES and not frame.is_internal:
         return Fault(
             code="event_too_large",
             message=f"A message has at most {MAX_BYTES} bytes; this one has {len(raw)}.",
         )
-    return read(raw, kind=frame.kind, under=under, is_server=frame.is_server, is_internal=frame.is_internal)
+    return admit(raw, kind=frame.kind, under=under, is_server=frame.is_server, is_internal=frame.is_internal)
 
 
 def _seal(raws: Iterable[msgspec.Raw], *, frame: Frame) -> bytes:

@@ -1,6 +1,6 @@
 """One inbound message: how it is read, and what makes the door refuse it.
 
-A message is read twice: at the door, in full, so that nothing unreadable gets in (`read`), and again in
+A message is read twice: at the door, in full, so that nothing unreadable gets in (`admit`), and again in
 the drain, which takes properties, traits and context as the client's own bytes (`decode`). Fields the
 product does not know are ignored, `null` stands for absent, and a number as an id is its decimal text.
 
@@ -86,17 +86,16 @@ class Reading(Head, kw_only=True):
     traits: Object | None = None
     context: Object | None = None
 
-    @property
-    def lane_key(self) -> str | None:
+    def key(self, *, may_be_external: bool) -> str | None:
         """What keeps one visitor's messages in one lane; None when the message identifies nobody.
 
         The device goes first: a browser's messages keep their order across the log-in.
         """
         key = self.device or self.user
-        if key is None:
+        if key is None and may_be_external:
             external = external_ids(self.context)
-            key = external[0][1] if external else self.person
-        return key
+            key = external[0][1] if external else None
+        return key or self.person
 
 
 _message_decoder = msgspec.json.Decoder(Message)
@@ -108,15 +107,15 @@ def decode(raw: bytes | msgspec.Raw) -> Message:
     return _message_decoder.decode(raw)
 
 
-def read(
+def admit(
     raw: bytes | msgspec.Raw,
     *,
     kind: str | None = None,
     under: Object | None = None,
     is_server: bool = False,
     is_internal: bool = False,
-) -> Reading | Fault:
-    """Read one message at the door.
+) -> str | Fault:
+    """Read and check one message at the door.
 
     Args:
         raw: JSON text, already mended.
@@ -124,6 +123,9 @@ def read(
         under: the batch's context; the message's own keys go before it.
         is_server: the source is the company's own back end, which may name people by other ids.
         is_internal: the message is our own, which may name a person outright.
+
+    Returns:
+        The visitor's key, whose messages keep their order, or the first reason to refuse the message.
     """
     try:
         message = _reading_decoder.decode(raw)
@@ -135,18 +137,30 @@ def read(
         message.type = kind
     if under:
         message.context = under | (message.context or {})
-    return check(message, is_server=is_server, is_internal=is_internal) or message
+    if message.person is not None and not is_internal:
+        return Fault(code="person_refused", message="A client cannot name a person by `_person`.")
+    key = message.key(may_be_external=is_server or is_internal)
+    return check(message, key=key) or key or _NOBODY
 
 
-def check(message: Reading, *, is_server: bool = False, is_internal: bool = False) -> Fault | None:
-    """Find the first reason to refuse a message that could be read."""
-    return (
-        _check_type(message)
-        or _check_identity(message, is_server=is_server, is_internal=is_internal)
-        or _check_own_fields(message)
-        or _check_times(message)
-        or _check_message_id(message)
-    )
+def check(message: Reading, *, key: str | None) -> Fault | None:
+    """Find the first reason to refuse a message that could be read and whose visitor has this key."""
+    if message.type == "track":
+        if not message.event or len(message.event) > MAX_NAME:
+            return _event_fault(message.event)
+    elif message.type != "page" and (fault := _check_type(message)):
+        return fault
+    if key is None:
+        return _NOBODY
+    if (message.timestamp is not None and instant(message.timestamp) is None) or (
+        message.original_timestamp is not None and instant(message.original_timestamp) is None
+    ):
+        return Fault(code="invalid_timestamp", message="The timestamp is neither ISO 8601 nor an epoch time.")
+    if isinstance(message.message_id, str) and len(message.message_id) > MAX_MESSAGE_ID:
+        return Fault(
+            code="invalid_message_id", message=f"A messageId has at most {MAX_MESSAGE_ID} characters."
+        )
+    return None
 
 
 def external_ids(context: Object | None) -> list[tuple[str, str]]:
@@ -170,6 +184,8 @@ def instant(value: Scalar) -> datetime | None:
     """
     try:
         if isinstance(value, str):
+            if value[4:5] == "-":  # the usual case
+                return _utc(datetime.fromisoformat(value))
             text = value.strip()
             if not _EPOCH.fullmatch(text):
                 return _utc(datetime.fromisoformat(text))
@@ -266,49 +282,22 @@ def _unreadable(error: str) -> Fault:
     return Fault(code=code, message=f"{error}.")
 
 
+_NOBODY = Fault(code="no_user_anon_id", message="The message needs a usable userId or anonymousId.")
+
+
 def _check_type(message: Reading) -> Fault | None:
-    if message.type in TYPES:
-        return None
     if not message.type:
         return Fault(code="missing_type", message="The message has no type.")
-    return Fault(code="unknown_type", message=f"The type must be one of {', '.join(sorted(TYPES))}.")
-
-
-def _check_identity(message: Reading, *, is_server: bool, is_internal: bool) -> Fault | None:
-    if message.person is not None and not is_internal:
-        return Fault(code="person_refused", message="A client cannot name a person by `_person`.")
-    if message.device or message.user or message.person:
-        return None
-    if (is_server or is_internal) and external_ids(message.context):
-        return None
-    return Fault(code="no_user_anon_id", message="The message needs a usable userId or anonymousId.")
-
-
-def _check_own_fields(message: Reading) -> Fault | None:
-    if message.type == "track":
-        if not message.event:
-            return Fault(code="missing_event", message="A track message needs the name of the event.")
-        if len(message.event) > MAX_NAME:
-            return Fault(code="invalid_event", message=f"An event's name has at most {MAX_NAME} characters.")
-    elif message.type == "alias" and not decimal_text(message.previous_id):
+    if message.type not in TYPES:
+        return Fault(code="unknown_type", message=f"The type must be one of {', '.join(sorted(TYPES))}.")
+    if message.type == "alias" and not decimal_text(message.previous_id):
         return Fault(code="missing_previous_id", message="An alias message needs a previousId.")
-    elif message.type == "group" and not decimal_text(message.group_id):
+    if message.type == "group" and not decimal_text(message.group_id):
         return Fault(code="missing_group_id", message="A group message needs a groupId.")
     return None
 
 
-def _check_times(message: Reading) -> Fault | None:
-    for value in (message.timestamp, message.original_timestamp):
-        if value is not None and instant(value) is None:
-            return Fault(
-                code="invalid_timestamp", message="The timestamp is neither ISO 8601 nor an epoch time."
-            )
-    return None
-
-
-def _check_message_id(message: Reading) -> Fault | None:
-    if isinstance(message.message_id, str) and len(message.message_id) > MAX_MESSAGE_ID:
-        return Fault(
-            code="invalid_message_id", message=f"A messageId has at most {MAX_MESSAGE_ID} characters."
-        )
-    return None
+def _event_fault(event: str | None) -> Fault:
+    if not event:
+        return Fault(code="missing_event", message="A track message needs the name of the event.")
+    return Fault(code="invalid_event", message=f"An event's name has at most {MAX_NAME} characters.")

@@ -5,7 +5,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 from django.db import connection, transaction
 
@@ -14,6 +13,7 @@ from profiles.domain.arrival import Arrived, decode_json
 from profiles.domain.facts import Event
 from profiles.domain.history import PersonState
 from profiles.domain.identity import IdentityGraph, Key
+from profiles.store.arrays import bare, instant_of, texts
 
 _name_ids: dict[str, int] = {}
 _names: dict[int, str] = {}
@@ -117,7 +117,7 @@ def _read_names() -> None:
 
 def drop_repeats(arrived: Sequence[Arrived], *, today: date) -> list[Arrived]:
     """Leave out messages whose id was seen in the window, in the store or earlier in this batch."""
-    first: dict[UUID, Arrived] = {}
+    first: dict[str, Arrived] = {}
     for item in arrived:
         first.setdefault(item.message_id, item)
     week = partitions.week_of(today).start
@@ -129,9 +129,9 @@ def drop_repeats(arrived: Sequence[Arrived], *, today: date) -> list[Arrived]:
              WHERE NOT EXISTS (SELECT FROM profiles_event_dedup AS old
                                 WHERE old.message_id = new.id AND old.received_on = %(before)s)
              ORDER BY id
-            ON CONFLICT DO NOTHING RETURNING message_id
+            ON CONFLICT DO NOTHING RETURNING message_id::text
             """,
-            {"ids": list(first), "week": week, "before": week - timedelta(days=7)},
+            {"ids": bare(first), "week": week, "before": week - timedelta(days=7)},
         )
         fresh = {row[0] for row in cursor.fetchall()}
     return [item for item in first.values() if item.message_id in fresh]
@@ -189,7 +189,7 @@ def _read_identities(keys: Sequence[Key]) -> dict[Key, tuple[int, int | None]]:
               FROM unnest(%s::text[], %s::text[]) AS k(kind, value)
               JOIN profiles_identity AS i ON i.kind = k.kind AND i.value = k.value
             """,
-            [[kind for kind, _ in keys], [value for _, value in keys]],
+            [texts(kind for kind, _ in keys), texts(value for _, value in keys)],
         )
         return {(kind, value): (id_, person) for kind, value, id_, person in cursor.fetchall()}
 
@@ -203,7 +203,7 @@ def _insert_identities(keys: Sequence[Key], *, source_id: int) -> list[Key]:
              ORDER BY kind, value
             ON CONFLICT (kind, value) DO NOTHING RETURNING kind, value
             """,
-            [source_id, [kind for kind, _ in keys], [value for _, value in keys]],
+            [source_id, texts(kind for kind, _ in keys), texts(value for _, value in keys)],
         )
         return cursor.fetchall()
 
@@ -222,14 +222,18 @@ def _persons_named(uuids: Sequence[str]) -> dict[str, int]:
         return dict(cursor.fetchall())
 
 
-_PERSON = "id, uuid, first_seen_at, last_seen_at, time_zone, locale, merged_into_id"
+_PERSON = (
+    "id, uuid, (extract(epoch FROM first_seen_at) * 1000000)::bigint,"
+    " (extract(epoch FROM last_seen_at) * 1000000)::bigint, time_zone, locale, merged_into_id"
+)
 
 
 def _lock_persons(ids: Collection[int]) -> tuple[dict[int, PersonState], bool]:
     """Lock persons in id order; the second value is false where one was merged away meanwhile."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT {_PERSON} FROM profiles_person WHERE id = ANY(%s) ORDER BY id FOR UPDATE", [sorted(ids)]
+            f"SELECT {_PERSON} FROM profiles_person WHERE id = ANY(%s::bigint[]) ORDER BY id FOR UPDATE",
+            [bare(sorted(ids))],
         )
         rows = cursor.fetchall()
     states = {row[0]: _state_of(row) for row in rows}
@@ -240,9 +244,9 @@ def load_people(ids: Collection[int], *, skip_locked: bool) -> dict[int, PersonS
     """Lock and read people whose timers are due; those somebody else works on are left for later."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT {_PERSON} FROM profiles_person WHERE id = ANY(%s) AND merged_into_id IS NULL"
+            f"SELECT {_PERSON} FROM profiles_person WHERE id = ANY(%s::bigint[]) AND merged_into_id IS NULL"
             f" ORDER BY id FOR UPDATE {'SKIP LOCKED' if skip_locked else ''}",
-            [sorted(ids)],
+            [bare(sorted(ids))],
         )
         states = {row[0]: _state_of(row) for row in cursor.fetchall()}
     held, _ = _read_holdings(states)
@@ -255,8 +259,8 @@ def _state_of(row: Sequence[Any]) -> PersonState:
     return PersonState(
         person_id=row[0],
         uuid=row[1],
-        first_seen_at=row[2],
-        last_seen_at=row[3],
+        first_seen_at=instant_of(row[2]),
+        last_seen_at=instant_of(row[3]),
         time_zone=row[4],
         locale=row[5],
     )
@@ -267,8 +271,8 @@ def _read_holdings(ids: Collection[int]) -> tuple[dict[int, set[Key]], dict[Key,
     identity_ids: dict[Key, int] = {}
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT kind, value, id, person_id FROM profiles_identity WHERE person_id = ANY(%s)",
-            [sorted(ids)],
+            "SELECT kind, value, id, person_id FROM profiles_identity WHERE person_id = ANY(%s::bigint[])",
+            [bare(sorted(ids))],
         )
         for kind, value, id_, person in cursor.fetchall():
             held[person].add((kind, value))
@@ -299,9 +303,9 @@ def load_values(states: Mapping[int, PersonState], ids: Collection[int]) -> None
         cursor.execute(
             """
             SELECT id, traits::text, trait_times::text, consent::text, consent_times::text
-              FROM profiles_person WHERE id = ANY(%s)
+              FROM profiles_person WHERE id = ANY(%s::bigint[])
             """,
-            [sorted(ids)],
+            [bare(sorted(ids))],
         )
         for id_, traits, trait_times, consent, consent_times in cursor.fetchall():
             state = states[id_]
@@ -367,8 +371,8 @@ def _with_merged(ids: Collection[int]) -> dict[int, int]:
     owners = {person: person for person in ids}
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT old_person_id, new_person_id FROM profiles_personoverride WHERE new_person_id = ANY(%s)",
-            [sorted(ids)],
+            "SELECT old_person_id, new_person_id FROM profiles_personoverride WHERE new_person_id = ANY(%s::bigint[])",
+            [bare(sorted(ids))],
         )
         owners |= dict(cursor.fetchall())
     return owners

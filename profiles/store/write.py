@@ -1,10 +1,10 @@
 """Write what a batch changed, table by table, each in one or two statements."""
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 from django.db import connection
@@ -13,6 +13,7 @@ from profiles.domain.arrival import Arrived, encode_json
 from profiles.domain.facts import Json
 from profiles.domain.history import PersonState
 from profiles.domain.identity import Key, Merge
+from profiles.store.arrays import bare, instants, texts
 from profiles.store.people import Crowd, name_id
 
 _SEARCHED = ("name", "firstName", "lastName", "first_name", "last_name", "email", "phone", "company")
@@ -45,7 +46,7 @@ class ConsentEntry:
     origin: str = "message"
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(kw_only=True)
 class Changes:
     """Everything one transaction does to people."""
 
@@ -56,12 +57,17 @@ class Changes:
     traits: list[TraitEntry] = field(default_factory=list)
     consents: list[ConsentEntry] = field(default_factory=list)
 
+    @cached_property
+    def survivors(self) -> Mapping[int, int]:
+        """Who each person that a merge took is at the end of the batch."""
+        final: dict[int, int] = {}
+        for merge, _ in reversed(self.merges):
+            final[merge.old] = final.get(merge.new, merge.new)
+        return final
+
     def survivor(self, person: int) -> int:
         """Who this person is at the end of the batch."""
-        for merge, _ in self.merges:
-            if merge.old == person:
-                person = merge.new
-        return person
+        return self.survivors.get(person, person)
 
 
 def write_changes(changes: Changes) -> None:
@@ -156,11 +162,11 @@ def _update_persons(states: Collection[PersonState]) -> None:
              WHERE p.id = s.id
             """,
             [
-                [state.person_id for state in states],
-                [state.first_seen_at for state in states],
-                [state.last_seen_at for state in states],
-                [state.time_zone for state in states],
-                [state.locale for state in states],
+                bare(state.person_id for state in states),
+                instants(state.first_seen_at for state in states),
+                instants(state.last_seen_at for state in states),
+                texts(state.time_zone for state in states),
+                texts(state.locale for state in states),
             ],
         )
         changed = [state for state in states if state.is_changed]
@@ -176,11 +182,11 @@ def _update_persons(states: Collection[PersonState]) -> None:
                  WHERE p.id = s.id
                 """,
                 [
-                    [state.person_id for state in changed],
-                    [_json(state.traits) for state in changed],
-                    [_json(state.trait_times) for state in changed],
-                    [_json(state.consent) for state in changed],
-                    [_json(state.consent_times) for state in changed],
+                    bare(state.person_id for state in changed),
+                    texts(_json(state.traits) for state in changed),
+                    texts(_json(state.trait_times) for state in changed),
+                    texts(_json(state.consent) for state in changed),
+                    texts(_json(state.consent_times) for state in changed),
                 ],
             )
 
@@ -209,7 +215,7 @@ def _search_terms(changes: Changes, crowd: Crowd) -> None:
             UPDATE profiles_person AS p SET search = to_tsvector('simple', s.words)
               FROM unnest(%s::bigint[], %s::text[]) AS s(id, words) WHERE p.id = s.id
             """,
-            [list(words), [" ".join(found) for found in words.values()]],
+            [bare(words), texts(" ".join(found) for found in words.values())],
         )
 
 
@@ -241,7 +247,10 @@ def _write_identities(changes: Changes, crowd: Crowd) -> None:
                 UPDATE profiles_identity AS i SET person_id = s.person_id
                   FROM unnest(%s::bigint[], %s::bigint[]) AS s(id, person_id) WHERE i.id = s.id
                 """,
-                [[crowd.identity_ids[key] for key in final], [crowd.graph.owner(key) for key in final]],
+                [
+                    bare(crowd.identity_ids[key] for key in final),
+                    bare(crowd.graph.owner(key) for key in final),
+                ],
             )
         unused = [crowd.identity_ids[key] for key in crowd.unclaimed if crowd.graph.owner(key) is None]
         if unused:
@@ -321,14 +330,21 @@ def _copy_events(changes: Changes) -> None:
             " source_id, revenue, path, properties, context) FROM STDIN"
         ) as copy,
     ):
-        copy.write(b"".join(_event_line(item, changes.survivor(item.person)) for item in changes.arrived))
+        received: dict[datetime, str] = {}
+        lines = []
+        for item in changes.arrived:
+            at = received.get(item.received_at) or received.setdefault(
+                item.received_at, item.received_at.isoformat()
+            )
+            lines.append(_event_line(item, changes.survivor(item.person), received_at=at))
+        copy.write(b"".join(lines))
 
 
-def _event_line(item: Arrived, person: int) -> bytes:
+def _event_line(item: Arrived, person: int, *, received_at: str) -> bytes:
     """One line of COPY's text format; the client's JSON goes in as it came, its backslashes doubled."""
     head = (
         f"{person}\t{item.ts.isoformat()}\t{name_id(item.name)}\t{item.identity_id}\t{item.message_id}\t"
-        f"{item.received_at.isoformat()}\t{item.arrival}\t{item.source_id}\t"
+        f"{received_at}\t{item.arrival}\t{item.source_id}\t"
         f"{item.revenue.decode() if item.revenue else chr(92) + 'N'}\t"
     )
     path = b"\\N" if item.path is None else _escaped(item.path.encode())
@@ -347,23 +363,28 @@ def _escaped(text: bytes) -> bytes:
 
 @dataclass(slots=True)
 class _Total:
+    first_at: datetime
+    last_at: datetime
     count: int = 0
-    first_at: datetime | None = None
-    last_at: datetime | None = None
     revenue: Decimal | None = None
 
     def add(self, item: Arrived) -> None:
         self.count += 1
-        self.first_at = item.ts if self.first_at is None else min(self.first_at, item.ts)
-        self.last_at = item.ts if self.last_at is None else max(self.last_at, item.ts)
+        if item.ts < self.first_at:
+            self.first_at = item.ts
+        if item.ts > self.last_at:
+            self.last_at = item.ts
         if item.revenue:
-            self.revenue = (self.revenue or Decimal()) + Decimal(item.revenue.decode())
+            self.revenue = (self.revenue or 0) + Decimal(item.revenue.decode())
 
 
 def _add_totals(changes: Changes) -> None:
-    totals: dict[tuple[int, int], _Total] = defaultdict(_Total)
+    totals: dict[tuple[int, int], _Total] = {}
     for item in changes.arrived:
-        totals[changes.survivor(item.person), name_id(item.name)].add(item)
+        key = (changes.survivor(item.person), name_id(item.name))
+        if key not in totals:
+            totals[key] = _Total(item.ts, item.ts)
+        totals[key].add(item)
     if not totals:
         return
     keys = sorted(totals)
@@ -379,12 +400,12 @@ def _add_totals(changes: Changes) -> None:
                    revenue = coalesce(t.revenue + excluded.revenue, t.revenue, excluded.revenue)
             """,
             [
-                [person for person, _ in keys],
-                [name for _, name in keys],
-                [totals[key].count for key in keys],
-                [totals[key].first_at for key in keys],
-                [totals[key].last_at for key in keys],
-                [totals[key].revenue for key in keys],
+                bare(person for person, _ in keys),
+                bare(name for _, name in keys),
+                bare(totals[key].count for key in keys),
+                instants(totals[key].first_at for key in keys),
+                instants(totals[key].last_at for key in keys),
+                bare(totals[key].revenue for key in keys),
             ],
         )
 
