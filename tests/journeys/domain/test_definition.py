@@ -23,7 +23,6 @@ from tests.journeys.documents import (
     webhook,
 )
 
-
 KINDS = "wait, wait_until, branch, send, crm, webhook, set_trait, exit"
 
 

@@ -1,0 +1,156 @@
+"""The values a journey's engine takes and gives: where a run stands, and what was decided.
+
+All are plain data. What must be written, sent or cancelled follows from a `Decision` alone.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+
+from profiles.domain.facts import Json
+
+LANGUAGE = 1
+
+
+class Outcome(Enum):
+    """What the ledger says happened. `RUN_OUTCOMES` are those a run can end with."""
+
+    # entering
+    ENTERED = "entered"  # a run began
+    NOT_ENTERED = "not_entered"  # reason: see `Refusal`
+    RESTARTED = "restarted"  # a further entry message began the open run anew
+    # steps
+    WAITING = "waiting"  # a wait began; reason: until when, "" if only a message can end it
+    WAITED = "waited"  # a wait of a fixed length is over
+    SATISFIED = "satisfied"  # what a wait was for came true
+    TIMED_OUT = "timed_out"  # it did not come true in time
+    BRANCHED = "branched"  # reason: the case's name, or "else"
+    QUEUED = "queued"  # a message was decided and lies in the outbox
+    NOT_SENT = "not_sent"  # reason: consent, or what the caller refused it for
+    TRAIT_SET = "trait_set"  # reason: the names of the traits
+    # ends
+    CONVERTED = "converted"  # the goal was reached
+    EXITED = "exited"  # by `exit_when`, reason "exit_when", or by an exit step, reason as written there
+    FINISHED = "finished"  # the last step is done
+    ENDED = "ended"  # a further entry message ended it, or somebody stopped the journey
+    MERGED = "merged"  # the person became one with another whose run is older
+    PARKED = "parked"  # it could not be decided: see the run's error
+
+
+RUN_OUTCOMES = frozenset(
+    {
+        Outcome.CONVERTED,
+        Outcome.EXITED,
+        Outcome.FINISHED,
+        Outcome.ENDED,
+        Outcome.MERGED,
+        Outcome.PARKED,
+    }
+)
+
+
+class Refusal(Enum):
+    """Why somebody did not enter: the reasons of `Outcome.NOT_ENTERED`."""
+
+    FILTER = "filter"  # the entry's `if` does not hold
+    NO_KEY = "no_key"  # the message lacks the field that tells runs apart
+    INSIDE = "already_inside"
+    BEFORE = "entered_before"  # and the journey may be entered once only
+    TOO_SOON = "too_soon"  # after the last entry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerEntry:
+    """One decision as the ledger keeps it."""
+
+    outcome: Outcome
+    step: str = ""  # id; "" for entry, goal and exit
+    reason: str = ""  # a word or a name, never a sentence
+    tree: Json = None  # what was needed and what was seen
+
+
+class Kind(Enum):
+    """Which kind of step a message comes from."""
+
+    SEND = "send"
+    CRM = "crm"
+    WEBHOOK = "webhook"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """A message that was decided. Its fields are templates, as they were written."""
+
+    step: str
+    visit: int  # with the run and the step, what makes the message one of its own
+    kind: Kind
+    channel: str  # "email", "crm", "webhook"
+    connection: str = ""  # slug
+    action: str = ""
+    template: str = ""  # slug
+    message_class: str = "service"
+    fields: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraitWrite:
+    """A trait that a step sets, rendered."""
+
+    step: str
+    key: str
+    value: Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """Where an open run stands."""
+
+    step: str  # the step it waits at, or, where `since` is None, the one it begins next
+    visit: int = 0  # how many steps the run has begun, over all restarts
+    since: datetime | None = None  # when the wait began
+    due_at: datetime | None = None  # when the wait ends by itself
+
+    def to_json(self) -> dict[str, Json]:
+        """The state as a run's row keeps it."""
+        return {
+            "language": LANGUAGE,
+            "step": self.step,
+            "visit": self.visit,
+            "since": self.since.isoformat() if self.since else None,
+            "due_at": self.due_at.isoformat() if self.due_at else None,
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Json]) -> "State":
+        """Read what `to_json` wrote. Raises ValueError for a state of a later language."""
+        if document.get("language") != LANGUAGE:
+            raise ValueError(f"a run's state in language {document.get('language')!r} cannot be read")
+        since, due_at = document["since"], document["due_at"]
+        return cls(
+            step=document["step"],
+            visit=document["visit"],
+            since=datetime.fromisoformat(since) if since else None,
+            due_at=datetime.fromisoformat(due_at) if due_at else None,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How a run ended."""
+
+    outcome: Outcome  # one of RUN_OUTCOMES
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What follows for one run at one moment."""
+
+    state: State | None  # None: the run has ended
+    ending: Ending | None = None
+    due_at: datetime | None = None  # when to look again, if no message comes before
+    ledger: tuple[LedgerEntry, ...] = ()  # in the order of deciding
+    messages: tuple[Outgoing, ...] = ()
+    trait_writes: tuple[TraitWrite, ...] = ()
+    cancels_queued: bool = False  # what the run queued before this decision must not leave any more
