@@ -26,9 +26,7 @@ class Journey(models.Model):
     state = models.CharField(max_length=10, choices=State.choices, default=State.DRAFT)
     draft = models.JSONField()  # the document being edited, "language": 1
     draft_revision = models.IntegerField(default=1)  # raised by each change; the two-editors check
-    live_version = models.ForeignKey(
-        "JourneyVersion", null=True, on_delete=models.SET_NULL, related_name="+"
-    )
+    live_version = models.ForeignKey("JourneyVersion", null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
 
@@ -67,7 +65,9 @@ class Run(models.Model):
 
     journey = models.ForeignKey(Journey, on_delete=models.CASCADE, related_name="runs")
     version = models.ForeignKey(JourneyVersion, on_delete=models.CASCADE, related_name="runs")
-    person = models.ForeignKey("profiles.Person", on_delete=models.CASCADE, db_constraint=False, db_index=False)
+    person = models.ForeignKey(
+        "profiles.Person", on_delete=models.CASCADE, db_constraint=False, db_index=False
+    )
     origin_person_id = models.BigIntegerField()  # who entered, before any merge
     key = models.CharField(max_length=300, default="")  # JSON text of the entry key; "" without one
     entered_at = models.DateTimeField()  # received time of the entry message
@@ -75,7 +75,7 @@ class Run(models.Model):
     state = models.JSONField(default=dict)  # journeys.domain.engine.State, "language": 1
     due_at = models.DateTimeField(null=True)  # null: only a message can move it
     ended_at = models.DateTimeField(null=True)
-    outcome = models.CharField(max_length=20, blank=True)  # finished, converted, exited, ended, merged, parked
+    outcome = models.CharField(max_length=20, blank=True)  # one of journeys.domain.engine.RUN_OUTCOMES
     reason = models.CharField(max_length=200, blank=True)
     error = models.TextField(blank=True)  # why it is parked
 
