@@ -1,9 +1,20 @@
 """Which network addresses may be called when the company's own network must not be."""
 
+from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from urllib.parse import urlsplit
 
 _NAT64 = IPv6Network("64:ff9b::/96")  # carries an IPv4 address in its last 32 bits
+
+
+class UrlFault(StrEnum):
+    """Why an address cannot be called."""
+
+    UNREADABLE = "unreadable"
+    SCHEME = "scheme"
+    NO_HOST = "no_host"
+    USER = "user"
+    CHARACTERS = "characters"
 
 
 def is_public(text: str) -> bool:
@@ -14,22 +25,22 @@ def is_public(text: str) -> bool:
     )
 
 
-def url_fault(url: str) -> str:
-    """Say what is wrong with a destination's address; "" if it may be called."""
+def url_fault(url: str) -> UrlFault | None:
+    """Say what is wrong with a destination's address; None if it can be called."""
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        return "is not a web address"
+        return UrlFault.UNREADABLE
     if parts.scheme not in ("http", "https"):
-        return "must begin with http:// or https://"
+        return UrlFault.SCHEME
     if not parts.hostname or port == 0:
-        return "names no host"
+        return UrlFault.NO_HOST
     if parts.username or parts.password:
-        return "must not hold a user name or password"
+        return UrlFault.USER
     if not url.isprintable() or " " in url:
-        return "holds characters that no web address may hold"
-    return ""
+        return UrlFault.CHARACTERS
+    return None
 
 
 def _unwrapped(address: IPv4Address | IPv6Address) -> list[IPv4Address | IPv6Address]:

@@ -1,14 +1,14 @@
-"""What a channel is given, what it gives back, and how it fails.
+"""What is queued, what a channel is given, what it gives back, and how it fails.
 
 A channel turns a `Draft` into content once (`prepare`); each attempt then sends the same content
 (`send`) under the same id. It returns a `Receipt` or raises `DeliveryError`, nothing else.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 Json = Any  # None, bool, int, float, str, list, dict as JSON gives them
@@ -20,6 +20,25 @@ class MessageClass(StrEnum):
     MARKETING = "marketing"  # needs consent
     SERVICE = "service"  # about something they have or did
     TRANSACTIONAL = "transactional"  # they wait for it: a receipt, a password
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewDelivery:
+    """A message that was decided, to be queued with the decision."""
+
+    key: str  # run:step:visit; queued once, however often it is decided
+    person_id: int
+    channel: str  # a key of connectors.registry
+    decided_at: datetime
+    journey_id: int | None = None
+    run_id: int | None = None
+    step: str = ""
+    connection: str = ""  # slug
+    action: str = ""
+    template: str = ""  # slug
+    message_class: str = MessageClass.SERVICE.value
+    fields: Mapping[str, Json] = field(default_factory=dict)
+    context: Mapping[str, Json] = field(default_factory=dict)  # variables of templates: event, journey, run
 
 
 class Fault(StrEnum):
@@ -112,19 +131,35 @@ class Renderer(Protocol):
 class Channel(Protocol):
     """One way out, opened for one connection. Used by one thread at a time."""
 
-    kind: ClassVar[str]
-    writes_to: ClassVar[str]  # the kind of address consent and suppression ask about; "" for systems
-    is_repeatable: ClassVar[bool]  # the destination recognises a repeated id, so that unknown may be retried
-    sent_event: ClassVar[str]  # enters the person's history when a delivery is sent
-
     def prepare(self, draft: Draft, *, render: Renderer) -> dict[str, Json]:
         """Make the content: JSON, stored with the delivery, free of secrets."""
 
     def request_of(self, message: Message) -> dict[str, Json]:
         """Describe the call for the record, secrets masked."""
 
-    def send(self, message: Message) -> Receipt:
-        """Make the call. Bounded in time."""
+    def send(self, message: Message, *, hand_over: Callable[[], None]) -> Receipt:
+        """Make the call, bounded in time.
+
+        Args:
+            hand_over: called just before the destination can take the message. A process that dies
+                earlier has certainly not sent it.
+        """
 
     def close(self) -> None:
         """Let go of connections."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelKind:
+    """One line of the registry: what is known of a channel before it is opened."""
+
+    name: str
+    label: str  # lazily translated
+    writes_to: str  # the kind of address that consent and suppression ask about; "" for systems
+    is_repeatable: bool  # the destination recognises a repeated id: an unknown outcome may be retried
+    needs_connection: bool
+    sent_event: str  # enters the person's history with each delivery that was sent
+    secret: str  # the key among the settings that is kept sealed; "" for none
+    actions: tuple[str, ...]  # what it can be asked to do; () where there is one thing only
+    read_settings: Callable[[Mapping[str, Json]], dict[str, Json]]  # raises SettingsError
+    open: Callable[[Mapping[str, Json], str], Channel]  # settings, secret

@@ -1,4 +1,4 @@
-"""The program of the child that fills templates in: `python -m connectors.rendering.child`.
+"""The program of the child that fills templates in; run by its path.
 
 Reads requests and writes answers, each a JSON text after its length in four bytes. Imports neither
 Django nor anything of ours, so that a template that breaks out of the sandbox finds nothing to take.
@@ -171,9 +171,11 @@ def _check(texts: Mapping[str, str]) -> dict[str, Any]:
 def _with_instant(variables: Mapping[str, Any]) -> dict[str, Any]:
     """Make `now` an instant that templates can compare and format, in the person's own zone."""
     given = dict(variables)
-    if isinstance(given.get("now"), Mapping):
-        instant = given["now"]
-        given["now"] = datetime.fromisoformat(instant["at"]).astimezone(ZoneInfo(instant["zone"]))
+    if isinstance(given.get("now"), str):
+        given["now"] = datetime.fromisoformat(given["now"])
+    zone = given.pop("zone", None)
+    if zone and "now" in given:
+        given["now"] = given["now"].astimezone(ZoneInfo(zone))
     return given
 
 

@@ -4,7 +4,6 @@ One renderer serves a process and any number of its threads, with a few children
 answer in time is killed and replaced; the template is then at fault, not the delivery's destination.
 """
 
-import json
 import os
 import selectors
 import struct
@@ -17,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from django.utils.translation import gettext
 
 from connectors.domain.message import DeliveryError, Json
@@ -25,7 +25,8 @@ SECONDS = 2.0  # for one request
 START_SECONDS = 30.0  # until a new child has imported what it needs
 CHILDREN = 2
 _LENGTH = struct.Struct("!I")
-_ROOT = Path(__file__).resolve().parent.parent.parent
+_PROGRAM = Path(__file__).resolve().parent / "child.py"
+_encoder = msgspec.json.Encoder(decimal_format="number")  # facts hold exact decimals
 
 
 class RenderError(DeliveryError):
@@ -131,13 +132,13 @@ def _started_child() -> "_Child":
 class _Child:
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "connectors.rendering.child"],
+            [sys.executable, "-I", str(_PROGRAM)],  # -I: nothing but what is installed
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             bufsize=0,
-            cwd=_ROOT,
-            env={"PYTHONPATH": str(_ROOT), "LANG": "C.UTF-8", "PATH": os.environ.get("PATH", "")},
+            cwd="/",
+            env={"LANG": "C.UTF-8"},  # not ours, which holds keys
             start_new_session=True,  # a Ctrl-C meant for the parent must not cut an answer short
         )
 
@@ -151,7 +152,7 @@ class _Child:
             _ChildGone: none came in time.
         """
         deadline = time.monotonic() + seconds
-        body = json.dumps(request).encode()
+        body = _encoder.encode(request)
         try:
             self._write(_LENGTH.pack(len(body)) + body, deadline=deadline)
         except BrokenPipeError as error:
@@ -170,7 +171,7 @@ class _Child:
 
     def _answer(self, *, deadline: float) -> dict[str, Any]:
         (length,) = _LENGTH.unpack(self._read(_LENGTH.size, deadline=deadline))
-        answer: dict[str, Any] = json.loads(self._read(length, deadline=deadline))
+        answer: dict[str, Any] = msgspec.json.decode(self._read(length, deadline=deadline))
         return answer
 
     def _write(self, data: bytes, *, deadline: float) -> None:

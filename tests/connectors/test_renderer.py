@@ -3,10 +3,12 @@
 import threading
 import time
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from connectors.rendering import render_value
 from connectors.rendering.renderer import ProcessRenderer, RenderError
 
 PERSON = {
@@ -21,7 +23,8 @@ PERSON = {
 VARIABLES: dict[str, Any] = {
     "person": PERSON,
     "event": {"name": "Order Completed", "properties": {"revenue": 39.9, "Product Name": "Lamp"}},
-    "now": {"at": "2026-11-23T23:30:00+00:00", "zone": "Europe/Berlin"},
+    "now": "2026-11-23T23:30:00+00:00",
+    "zone": "Europe/Berlin",
 }
 MJML = (
     "<mjml><mj-body><mj-section><mj-column><mj-text>Hi {{ person.firstName }}</mj-text>"
@@ -134,6 +137,15 @@ def test_fields__keep_types(renderer: ProcessRenderer, template: Any, made: Any)
 def test_fields__unknown_variable(renderer: ProcessRenderer, template: str) -> None:
     with pytest.raises(RenderError, match="nickname"):
         renderer.fields({"field": template}, variables=VARIABLES)
+
+
+def test_fields__exact_decimals_are_numbers(renderer: ProcessRenderer) -> None:
+    variables = {"event": {"revenue": Decimal("19.90")}}
+    assert renderer.fields({"amount": "{{ event.revenue }}"}, variables=variables) == {"amount": 19.9}
+
+
+def test_render_value__plain_values_stay() -> None:
+    assert render_value(["{{ person.age }}", 7], VARIABLES) == [36, 7]
 
 
 def test_check__names_which_text_and_line(renderer: ProcessRenderer) -> None:
