@@ -5,7 +5,7 @@ a membership) is itself a stimulus that other rules may wait for; they are asked
 """
 
 import logging
-from collections.abc import Collection, Hashable, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -14,9 +14,8 @@ from connectors.queries import suppressed_scopes
 from connectors.registry import writes_to
 from connectors.services import NewDelivery, cancel_for_runs, queue_deliveries
 from segments.live import Change, load_stays, settle, store_changes
-from segments.network import SegmentStimulus, Stimulus, TraitStimulus
 
-from cdp_site.pipeline.rules import Rules, since
+from cdp_site.pipeline.rules import RuleId, Rules, since
 from connectors.domain.consent import Reach, may_send
 from connectors.rendering import render_value
 from journeys.domain.engine import (
@@ -39,6 +38,7 @@ from profiles.domain.facts import Event, Facts, Json
 from profiles.domain.history import PersonState
 from profiles.domain.identity import EMAIL
 from profiles.store.write import TraitEntry
+from segments.network import SegmentStimulus, Stimulus, TraitStimulus
 
 logger = logging.getLogger(__name__)
 
@@ -62,13 +62,14 @@ class Decider:
     deliveries: list[NewDelivery] = field(default_factory=list)
     cancelled: list[tuple[int, str]] = field(default_factory=list)
     suppressed: dict[str, frozenset[str]] = field(default_factory=dict)
+    _pending: set[RuleId] = field(default_factory=set)  # to be asked in this moment
 
     def __post_init__(self) -> None:
         self.runs = Runs(self.rules.versions)
 
     # -- reading -----------------------------------------------------------------------------------
 
-    def load(self, people: Collection[int], *, marked: Collection[Hashable], now: datetime) -> frozenset[str]:
+    def load(self, people: Collection[int], *, marked: Collection[RuleId], now: datetime) -> frozenset[str]:
         """Read what rules may ask about these people, before the transaction's own messages.
 
         Returns:
@@ -109,7 +110,7 @@ class Decider:
     def at_moment(
         self,
         person: int,
-        marked: Iterable[Hashable],
+        marked: Iterable[RuleId],
         *,
         event: Event | None,
         now: datetime,
@@ -117,7 +118,7 @@ class Decider:
     ) -> None:
         """Ask the marked rules about a person at one moment, and all that follow from their answers."""
         self._pending = set(marked)
-        self._settle(person, now=now)
+        self._settle(person, event=event, now=now)
         entries = [id_ for kind, id_ in self._pending if kind == "entry"]
         self._ask_runs(person, event=event, now=now)
         if event is not None and may_enter:
@@ -125,24 +126,22 @@ class Decider:
                 self._enter(person, self.rules.versions[version], event=event, now=now)
         self._follow(person, event=event, now=now)
 
-    _pending: set[Hashable] = field(default_factory=set)
-
     def _follow(self, person: int, *, event: Event | None, now: datetime) -> None:
         """Ask what the decisions so far have changed the answer of."""
         for _ in range(_ROUNDS):
             if not self._pending:
                 return
-            self._settle(person, now=now)
+            self._settle(person, event=event, now=now)
             self._ask_runs(person, event=event, now=now)
         logger.error("decisions about person %s at %s led to each other without end", person, now)
         self._pending.clear()
 
-    def _settle(self, person: int, *, now: datetime) -> None:
+    def _settle(self, person: int, *, event: Event | None, now: datetime) -> None:
         asked = {id_ for kind, id_ in self._pending if kind == "segment"}
         self._pending -= {("segment", id_) for id_ in asked}
         if not asked:
             return
-        facts = self._facts(person, event=None)
+        facts = self._facts(person, event=event)
         changes = settle(self.rules.segments, asked, facts, now=now, stays=self.states[person].stays)
         self.memberships += changes
         for change in changes:

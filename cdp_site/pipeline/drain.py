@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import uuid4
@@ -12,18 +12,10 @@ from connectors.services import repoint_people as repoint_deliveries
 from django.conf import settings
 from django.db import connection, transaction
 from segments.live import repoint_people as repoint_segments
-from segments.network import (
-    ConsentStimulus,
-    IdentityStimulus,
-    MergeStimulus,
-    MessageStimulus,
-    Stimulus,
-    TraitStimulus,
-)
 
 from cdp_site.pipeline.deciding import Decider
 from cdp_site.pipeline.retrying import is_passing, retrying
-from cdp_site.pipeline.rules import Rules, current_rules
+from cdp_site.pipeline.rules import RuleId, Rules, current_rules
 from connectors.models import Source
 from journeys.live import repoint_people as repoint_journeys
 from profiles import store
@@ -35,6 +27,15 @@ from profiles.domain.messages import decode, instant
 from profiles.store.inbox import HISTORICAL_LANES, Row
 from profiles.store.people import check_ready, today_of
 from profiles.store.write import Changes, ConsentEntry, TraitEntry
+from segments.network import (
+    ConsentStimulus,
+    IdentityStimulus,
+    MergeStimulus,
+    MessageStimulus,
+    Stimulus,
+    TraitStimulus,
+    ZoneStimulus,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -263,7 +264,7 @@ class _Pass:
     changes: Changes
     rules: Rules
     decider: Decider = field(init=False)
-    marks: dict[int, frozenset[Hashable]] = field(default_factory=dict)  # arrival -> rules its event touches
+    marks: dict[int, frozenset[RuleId]] = field(default_factory=dict)  # arrival -> rules its event touches
     watched: set[int] = field(default_factory=set)  # people whose facts were read
     names: frozenset[str] = frozenset()
 
@@ -276,9 +277,10 @@ class _Pass:
         network = self.rules.network
         existing = [person for person, state in states.items() if not state.is_new]
         self.decider.runs.load(existing)
-        marked: set[Hashable] = set()
+        marked: set[RuleId] = set()
         concerned: set[int] = set()
         need_values: set[int] = set()
+        newborn: set[int] = set()
         for item in self.changes.arrived:
             if network.mentions(item.name):
                 touched = network.touched(MessageStimulus(event=item.event()))
@@ -287,6 +289,10 @@ class _Pass:
                     marked |= touched
                     concerned.add(item.person)
             person_wide = self._person_wide_marks(item)
+            if states[item.person].is_new and item.person not in newborn:
+                newborn.add(item.person)
+                person_wide |= self.rules.at_birth
+                self.marks[item.arrival] = self.marks.get(item.arrival, frozenset()) | self.rules.at_birth
             if person_wide:
                 marked |= person_wide
                 concerned.add(item.person)
@@ -303,14 +309,16 @@ class _Pass:
             now = min(item.received_at for item in self.changes.arrived)
             self.names = self.decider.load(self.watched, marked=marked, now=now)
 
-    def _person_wide_marks(self, item: Arrived) -> frozenset[Hashable]:
+    def _person_wide_marks(self, item: Arrived) -> frozenset[RuleId]:
         """Rules that a trait, consent, identity or merge of this message may concern."""
         reading = self.rules.readers
-        found: set[Hashable] = set()
+        found: set[RuleId] = set()
         if item.traits:
             found |= reading.of_traits(item.traits)
         if item.consent:
             found |= reading.of_consents(item.consent)
+        if item.time_zone and item.time_zone != self.changes.states[item.person].time_zone:
+            found |= reading.zone
         resolution = item.resolution
         if resolution and resolution.links:
             found |= reading.of_identities(kind for (kind, _), _ in resolution.links)
@@ -375,6 +383,7 @@ class _Pass:
         state.keys |= frozenset(key for key, _ in item.resolution.links) if item.resolution else frozenset()
         if item.resolution and item.resolution.links:
             stimuli.append(IdentityStimulus(kinds=frozenset(key[0] for key, _ in item.resolution.links)))
+        zone = state.time_zone
         if (
             item.time_zone
             and item.ts >= state.last_seen_at
@@ -388,6 +397,8 @@ class _Pass:
             self._apply_traits(item, state, stimuli)
         if item.consent:
             self._apply_consent(item, state, stimuli)
+        if state.time_zone != zone:
+            stimuli.append(ZoneStimulus())
 
     def _apply_traits(self, item: Arrived, state: PersonState, stimuli: list[Stimulus]) -> None:
         changed: dict[str, tuple[object, object]] = {}

@@ -9,15 +9,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import reduce
+from uuid import UUID
 
 from django.conf import settings
 from django.db import connection
+from django.utils import timezone
 from segments.live import LiveSegment, live_segments
-from segments.network import LiveRule, RuleNetwork
 
 from cdp_site.models import Company
 from journeys.live import LiveVersion, live_versions
+from profiles.domain.facts import Facts
 from segments.domain.conditions import Reads
+from segments.domain.evaluate import holds
+from segments.network import LiveRule, RuleNetwork
 
 RULES_LOCK = 7302
 
@@ -34,6 +38,7 @@ class Rules:
     versions: Mapping[int, LiveVersion]  # by id
     reads: Mapping[RuleId, Reads]  # rule id -> what its full evaluation may ask for
     readers: "Readers"
+    at_birth: frozenset[RuleId]  # segments that somebody of whom nothing is known belongs to
     company_zone: str
 
     def needs_of(self, marked: Iterable[RuleId]) -> Reads:
@@ -59,10 +64,11 @@ class Readers:
     traits: Mapping[str, frozenset[RuleId]]
     consents: Mapping[str, frozenset[RuleId]]
     identities: Mapping[str, frozenset[RuleId]]
+    zone: frozenset[RuleId]
     everything: frozenset[RuleId]
 
     def of_traits(self, keys: Iterable[str]) -> set[RuleId]:
-        """Rules that read any of these traits; a change of zone concerns every rule about days."""
+        """Rules that read any of these traits; `timezone` is read by every rule about days."""
         return {rule for key in keys for rule in self.traits.get(key, ())}
 
     def of_consents(self, categories: Iterable[str]) -> set[RuleId]:
@@ -89,8 +95,16 @@ def _readers(reads: Mapping[RuleId, Reads]) -> Readers:
         traits={key: frozenset(rules) for key, rules in traits.items()},
         consents={key: frozenset(rules) for key, rules in consents.items()},
         identities={key: frozenset(rules) for key, rules in identities.items()},
+        zone=frozenset(rule for rule, one in reads.items() if one.needs_zone),
         everything=frozenset(reads),
     )
+
+
+def _at_birth(segments: Iterable[LiveSegment], *, zone: str) -> frozenset[RuleId]:
+    """Find segments that a new person enters without anything having happened ("never ordered")."""
+    nobody = Facts(person_id=0, uuid=UUID(int=0), zone=zone)
+    now = timezone.now()
+    return frozenset(("segment", one.id) for one in segments if holds(one.condition, nobody, now=now))
 
 
 def since(reads: Reads, *, now: datetime) -> datetime | None:
@@ -139,12 +153,14 @@ def _load(revision: int) -> Rules:
             rules.append(LiveRule(id=("run", id_), condition=version.asks))
         reads["run", id_] = version.reads
     company = Company.objects.filter(id=1).first()
+    zone = company.time_zone if company else "UTC"
     return Rules(
         revision=revision,
         readers=_readers(reads),
+        at_birth=_at_birth(segments.values(), zone=zone),
         network=RuleNetwork(rules, engine=settings.RULES_ENGINE),
         segments=segments,
         versions=versions,
         reads=reads,
-        company_zone=company.time_zone if company else "UTC",
+        company_zone=zone,
     )

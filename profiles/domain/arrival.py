@@ -105,6 +105,7 @@ class Arrived:
     kind: str  # identify, track, page, screen, group, alias
     name: str
     ts: datetime
+    ts_text: str  # `ts` in ISO 8601: written into two tables, made once
     message_id: str  # a uuid as text
     claims: list[Key]
     properties: bytes  # JSON object
@@ -192,6 +193,7 @@ def read_message(
         kind=kind,
         name=NAMES.get(kind) or str(message.event)[:200],
         ts=ts,
+        ts_text=ts.isoformat(),
         message_id=message_uuid(decimal_text(message.message_id), source_id=source.id, arrival=arrival),
         claims=[],
         properties=_properties_of(kind, message),

@@ -343,7 +343,7 @@ def _copy_events(changes: Changes) -> None:
 def _event_line(item: Arrived, person: int, *, received_at: str) -> bytes:
     """One line of COPY's text format; the client's JSON goes in as it came, its backslashes doubled."""
     head = (
-        f"{person}\t{item.ts.isoformat()}\t{name_id(item.name)}\t{item.identity_id}\t{item.message_id}\t"
+        f"{person}\t{item.ts_text}\t{name_id(item.name)}\t{item.identity_id}\t{item.message_id}\t"
         f"{received_at}\t{item.arrival}\t{item.source_id}\t"
         f"{item.revenue.decode() if item.revenue else chr(92) + 'N'}\t"
     )
@@ -363,17 +363,17 @@ def _escaped(text: bytes) -> bytes:
 
 @dataclass(slots=True)
 class _Total:
-    first_at: datetime
-    last_at: datetime
+    first: Arrived
+    last: Arrived
     count: int = 0
     revenue: Decimal | None = None
 
     def add(self, item: Arrived) -> None:
         self.count += 1
-        if item.ts < self.first_at:
-            self.first_at = item.ts
-        if item.ts > self.last_at:
-            self.last_at = item.ts
+        if item.ts < self.first.ts:
+            self.first = item
+        if item.ts > self.last.ts:
+            self.last = item
         if item.revenue:
             self.revenue = (self.revenue or 0) + Decimal(item.revenue.decode())
 
@@ -383,7 +383,7 @@ def _add_totals(changes: Changes) -> None:
     for item in changes.arrived:
         key = (changes.survivor(item.person), name_id(item.name))
         if key not in totals:
-            totals[key] = _Total(item.ts, item.ts)
+            totals[key] = _Total(item, item)
         totals[key].add(item)
     if not totals:
         return
@@ -403,8 +403,8 @@ def _add_totals(changes: Changes) -> None:
                 bare(person for person, _ in keys),
                 bare(name for _, name in keys),
                 bare(totals[key].count for key in keys),
-                instants(totals[key].first_at for key in keys),
-                instants(totals[key].last_at for key in keys),
+                texts(totals[key].first.ts_text for key in keys),
+                texts(totals[key].last.ts_text for key in keys),
                 bare(totals[key].revenue for key in keys),
             ],
         )
