@@ -18,7 +18,8 @@ def stray_events() -> int:
     """Count rows in the default partitions: always 0, or partitions were made too late."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
-            "SELECT (SELECT count(*) FROM profiles_event_default) + (SELECT count(*) FROM journeys_decision_default)"
+            "SELECT (SELECT count(*) FROM profiles_event_default)"
+            " + (SELECT count(*) FROM journeys_decision_default)"
         )
         row = cursor.fetchone()
     return int(row[0]) if row else 0

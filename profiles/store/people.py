@@ -371,7 +371,8 @@ def _with_merged(ids: Collection[int]) -> dict[int, int]:
     owners = {person: person for person in ids}
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT old_person_id, new_person_id FROM profiles_personoverride WHERE new_person_id = ANY(%s::bigint[])",
+            "SELECT old_person_id, new_person_id FROM profiles_personoverride"
+            " WHERE new_person_id = ANY(%s::bigint[])",
             [bare(sorted(ids))],
         )
         owners |= dict(cursor.fetchall())
