@@ -82,6 +82,11 @@ def environment(**options: Any) -> Environment:
         "ago": ago,
         "initials": initials,
         "role_names": role_names,
+        "kind": kind_name,
+        "category": category_name,
+        "message_class": class_name,
+        "outcome": outcome_name,
+        "outcome_tone": outcome_tone,
         "plain": plain,
         "pretty": pretty,
     }
@@ -192,6 +197,61 @@ def initials(name: str) -> str:
     """The first letters of the first two words, for the round picture of somebody."""
     letters = [word[0] for word in name.split() if word[0].isalnum()]
     return "".join(letters[:2]).upper() or "?"
+
+
+KIND_NAMES = {
+    "user_id": gettext_lazy("Customer number"),
+    "email": gettext_lazy("Email"),
+    "phone": gettext_lazy("Phone"),
+    "anonymous_id": gettext_lazy("Device"),
+    "id": gettext_lazy("Person id"),
+}
+CATEGORY_NAMES = {
+    "email_marketing": gettext_lazy("Email marketing"),
+    "sms_marketing": gettext_lazy("SMS marketing"),
+    "analytics": gettext_lazy("Analytics"),
+    "personalization": gettext_lazy("Personalisation"),
+}
+CLASS_NAMES = {
+    "marketing": gettext_lazy("Marketing"),
+    "service": gettext_lazy("Service"),
+    "transactional": gettext_lazy("Transactional"),
+}
+
+
+def kind_name(kind: str) -> str:
+    """Name a kind of identity; one of an external system by the system's name."""
+    return str(KIND_NAMES.get(kind) or kind.replace("_", " ").capitalize())
+
+
+def category_name(category: str) -> str:
+    """Name a purpose that people consent to; the company's own as it was written."""
+    return str(CATEGORY_NAMES.get(category) or category.replace("_", " ").capitalize())
+
+
+OUTCOME_NAMES = {
+    "finished": (gettext_lazy("finished"), ""),
+    "converted": (gettext_lazy("goal reached"), "ok"),
+    "exited": (gettext_lazy("left"), ""),
+    "ended": (gettext_lazy("taken out"), "warn"),
+    "merged": (gettext_lazy("merged"), ""),
+    "parked": (gettext_lazy("stopped on an error"), "bad"),
+}
+
+
+def outcome_name(outcome: str) -> str:
+    """Say how a run ended."""
+    return str(OUTCOME_NAMES[outcome][0]) if outcome in OUTCOME_NAMES else outcome
+
+
+def outcome_tone(outcome: str) -> str:
+    """The kind of badge that suits how a run ended."""
+    return OUTCOME_NAMES[outcome][1] if outcome in OUTCOME_NAMES else ""
+
+
+def class_name(message_class: str) -> str:
+    """Name what a message is for."""
+    return str(CLASS_NAMES.get(message_class) or message_class)
 
 
 ROLE_NAMES = {

@@ -13,11 +13,13 @@ from django.contrib import admin
 from django.contrib.auth import views as auth
 from django.urls import include, path
 
-from cdp_site.pages import health, overview
+from cdp_site.pages import health, overview, person
 from cdp_site.web import public_page, staff_page
 
 urlpatterns = [
     path("", overview.overview, name="overview"),
+    path("people/<uuid:uuid>/", person.person_page, name="person"),
+    path("people/<uuid:uuid>/why/<slug:slug>/", person.person_why, name="person-why"),
     path("", include("profiles.urls")),
     path("", include("segments.urls")),
     path("", include("journeys.urls")),

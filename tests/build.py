@@ -179,7 +179,7 @@ def membership(
 
 def journey_document(*steps: Mapping[str, Any], event: str = "Page Viewed") -> dict[str, Any]:
     """A journey's document that is entered by an event."""
-    return {"language": 1, "entry": {"event": event}, "steps": [dict(step) for step in steps]}
+    return {"language": 1, "entry": {"on": {"event": event}}, "steps": [dict(step) for step in steps]}
 
 
 def journey(

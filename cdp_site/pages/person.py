@@ -1,0 +1,127 @@
+"""The page of one person: who they are, where they stand, and all that happened."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from itertools import groupby
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.dateparse import parse_date
+from django.views.decorators.http import require_safe
+
+from cdp_site.pages.person_queries import profile_of, story_of
+from cdp_site.pages.timeline import Cursor, Group, Line, Wanted, entries_of, line_of
+from cdp_site.pages.timeline.decisions import decision_sentence, reason_words
+from cdp_site.pages.timeline.phrases import GROUP_NAMES, SYMBOLS, reasons
+from cdp_site.web import StaffRequest, page_or_part, staff_page, wants_part
+from journeys.models import Journey
+from profiles.models import Person
+from profiles.queries import person_ids_of, person_of
+
+PAGE_SIZE = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Day:
+    """What happened on one day of the reader's calendar, latest first."""
+
+    on: date
+    lines: Sequence[Line]
+    is_continued: bool  # the day began on the page before
+
+
+@staff_page()
+@require_safe
+def person_page(request: StaffRequest, uuid: UUID) -> HttpResponse:
+    """Show a person; htmx gets the part of the timeline that its address asks for."""
+    person = _person_or_404(uuid)
+    if person.uuid != uuid:
+        return HttpResponseRedirect(reverse("person", args=[person.uuid]))
+    context = _timeline(request, person)
+    if not wants_part(request):
+        context |= {"profile": profile_of(person)}
+    return page_or_part(request, page="pages/person.html", part="pages/_timeline.html", context=context)
+
+
+@staff_page()
+@require_safe
+def person_why(request: StaffRequest, uuid: UUID, slug: str) -> HttpResponse:
+    """Show what a journey decided about a person, with the reasons of each decision."""
+    person = _person_or_404(uuid)
+    journey = get_object_or_404(Journey, slug=slug)
+    story = story_of(person_ids_of(person), journey=journey)
+    decided = [
+        {
+            "at": decision.at,
+            "step": story.steps.get(decision.step, decision.step),
+            "sentence": decision_sentence(
+                {"outcome": decision.outcome, "reason": decision.reason, "journey": journey.name}
+            ),
+            "reason": reason_words(decision.reason) if decision.reason else "",
+            "why": reasons(decision.tree),
+        }
+        for decision in reversed(story.decisions)
+    ]
+    context = {"profile": profile_of(person), "person": person, "journey": journey, "decided": decided}
+    return render(request, "pages/person_why.html", context)
+
+
+def _person_or_404(uuid: UUID) -> Person:
+    person = person_of(uuid)
+    if person is None:
+        raise Http404
+    return person
+
+
+def _timeline(request: StaffRequest, person: Person) -> dict[str, Any]:
+    shown = [Group(name) for name in request.GET.getlist("show") if name in list(Group)]
+    words = request.GET.get("words", "").strip()[:200]
+    on = _date(request.GET.get("on", ""))
+    wanted = Wanted(groups=frozenset(shown), words=words, after=_after(request, on=on))
+    entries = entries_of(person_ids_of(person), wanted=wanted, limit=PAGE_SIZE + 1)
+    lines = [line_of(entry) for entry in entries[:PAGE_SIZE]]
+    days = list(_days(lines, last=_date(request.GET.get("day", ""))))
+    has_more = len(entries) > PAGE_SIZE
+    kept = [("show", group.value) for group in shown] + ([("words", words)] if words else [])
+    further = (
+        [*kept, ("after", str(entries[PAGE_SIZE - 1].cursor)), ("day", days[-1].on.isoformat())]
+        if has_more
+        else []
+    )
+    return {
+        "person": person,
+        "days": days,
+        "further": further,
+        "is_first": "after" not in request.GET,
+        "is_filtered": bool(shown or words or on),
+        "groups": [(group, GROUP_NAMES[group], SYMBOLS[group][0]) for group in Group],
+        "shown": shown,
+        "words": words,
+        "on": on,
+    }
+
+
+def _after(request: StaffRequest, *, on: date | None) -> Cursor | None:
+    given = Cursor.read(request.GET.get("after", ""))
+    if given is not None or on is None:
+        return given
+    midnight = datetime.combine(on + timedelta(days=1), time.min)
+    return Cursor.before(timezone.make_aware(midnight))
+
+
+def _days(lines: Iterable[Line], *, last: date | None) -> Iterable[Day]:
+    for on, group in groupby(lines, key=lambda line: timezone.localtime(line.at).date()):
+        yield Day(on=on, lines=list(group), is_continued=on == last)
+
+
+def _date(text: str) -> date | None:
+    try:
+        found = parse_date(text)
+    except ValueError:  # well formed, but no day of the calendar
+        return None
+    return found if found and found.year < 9999 else None

@@ -1,0 +1,62 @@
+"""One sentence for an entry of the journeys' ledger."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+from markupsafe import Markup
+
+from cdp_site.pages.timeline.events import fill
+from journeys.domain.decision import Outcome
+
+Data = Mapping[str, Any]  # outcome, reason, step, journey
+
+_SENTENCES: Final[Mapping[Outcome, str]] = {
+    Outcome.ENTERED: gettext_noop("Entered the journey <b>%(journey)s</b>"),
+    Outcome.NOT_ENTERED: gettext_noop("Did not enter the journey <b>%(journey)s</b>: %(reason)s"),
+    Outcome.RESTARTED: gettext_noop("Began the journey <b>%(journey)s</b> anew"),
+    Outcome.WAITING: gettext_noop("Waits in <b>%(journey)s</b>"),
+    Outcome.WAITED: gettext_noop("Waited long enough in <b>%(journey)s</b>"),
+    Outcome.SATISFIED: gettext_noop("What <b>%(journey)s</b> waited for came true"),
+    Outcome.TIMED_OUT: gettext_noop("What <b>%(journey)s</b> waited for did not come in time"),
+    Outcome.BRANCHED: gettext_noop("Took the way <b>%(reason)s</b> in <b>%(journey)s</b>"),
+    Outcome.QUEUED: gettext_noop("<b>%(journey)s</b> decided to send something"),
+    Outcome.NOT_SENT: gettext_noop("<b>%(journey)s</b> sent nothing: %(reason)s"),
+    Outcome.TRAIT_SET: gettext_noop("<b>%(journey)s</b> set <b>%(reason)s</b>"),
+    Outcome.CONVERTED: gettext_noop("Reached the goal of <b>%(journey)s</b>"),
+    Outcome.EXITED: gettext_noop("Left the journey <b>%(journey)s</b>: %(reason)s"),
+    Outcome.FINISHED: gettext_noop("Came to the end of the journey <b>%(journey)s</b>"),
+    Outcome.ENDED: gettext_noop("Was taken out of the journey <b>%(journey)s</b>"),
+    Outcome.MERGED: gettext_noop("Continues in <b>%(journey)s</b> with an older run of the same person"),
+    Outcome.PARKED: gettext_noop("The journey <b>%(journey)s</b> stopped on an error"),
+}
+_REASONS: Final[Mapping[str, str]] = {
+    "filter": gettext_noop("its conditions did not hold"),
+    "no_key": gettext_noop("the message lacks the field that tells runs apart"),
+    "already_inside": gettext_noop("already inside"),
+    "entered_before": gettext_noop("it may be entered once only"),
+    "too_soon": gettext_noop("too soon after the last time"),
+    "consent": gettext_noop("no consent"),
+    "suppressed": gettext_noop("the address must not be written to"),
+    "no_address": gettext_noop("no address is known"),
+    "exit_when": gettext_noop("the exit rule holds"),
+    "else": gettext_noop("everyone else"),
+}
+
+
+def decision_sentence(data: Data) -> Markup:
+    """Say what was decided."""
+    journey = data["journey"] or _("a journey that was deleted")
+    known = {outcome.value: message for outcome, message in _SENTENCES.items()}
+    message = known.get(data["outcome"])
+    if message is None:
+        said = {"journey": journey, "outcome": data["outcome"]}
+        return fill(_("<b>%(journey)s</b>: %(outcome)s"), said)
+    return fill(_(message), {"journey": journey, "reason": reason_words(data["reason"])})
+
+
+def reason_words(reason: str) -> str:
+    """A reason of the ledger in words; a name that somebody gave stays as it is."""
+    known = _REASONS.get(reason)
+    return _(known) if known else reason or _("no reason given")

@@ -1,0 +1,175 @@
+"""Each entry of a timeline as the page shows it: one sentence, a symbol, and the details below it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+
+from django.utils import translation
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from markupsafe import Markup
+
+from cdp_site.jinja import category_name, class_name, kind_name, moment, number
+from cdp_site.pages.timeline.decisions import decision_sentence
+from cdp_site.pages.timeline.deliveries import delivery_sentence
+from cdp_site.pages.timeline.entries import Entry, Group, Source
+from cdp_site.pages.timeline.events import event_sentence, fill
+from cdp_site.pages.timeline.groups import group_of
+from segments.domain.explain import ReasonLine, explain
+
+Data = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One entry in words."""
+
+    key: str  # unique on the page
+    at: datetime
+    group: Group
+    symbol: str
+    tone: str  # a tone of the stylesheet
+    sentence: Markup
+    properties: Data  # of an event, as the client sent them
+    details: Sequence[tuple[str, Any]]  # label and value
+    why: Sequence[ReasonLine] = ()
+    journey: str = ""  # slug; the person's whole story in it can be read
+
+
+SYMBOLS: Final = {
+    Group.WEB: ("mouse-pointer-click", "teal"),
+    Group.ORDERS: ("shopping-bag", "ok"),
+    Group.MESSAGES: ("mail", "blue"),
+    Group.JOURNEYS: ("workflow", "violet"),
+    Group.PROFILE: ("user-pen", "warn"),
+}
+GROUP_NAMES: Final = {
+    Group.WEB: gettext_lazy("Web and app"),
+    Group.ORDERS: gettext_lazy("Orders"),
+    Group.MESSAGES: gettext_lazy("Messages"),
+    Group.JOURNEYS: gettext_lazy("Journeys"),
+    Group.PROFILE: gettext_lazy("Profile"),
+}
+
+
+def line_of(entry: Entry) -> Line:
+    """Put one entry into words."""
+    return _LINES[entry.source](entry)
+
+
+def reasons(tree: Any) -> list[ReasonLine]:
+    """The stored reasons of a decision, in the reader's language."""
+    return explain(tree, translator=translation) if tree else []
+
+
+def _told(entry: Entry, group: Group, sentence: Markup) -> Line:
+    symbol, tone = SYMBOLS[group]
+    return Line(
+        key=str(entry.cursor).replace(".", "-"),
+        at=entry.at,
+        group=group,
+        symbol=symbol,
+        tone=tone,
+        sentence=sentence,
+        properties={},
+        details=(),
+    )
+
+
+def _event(entry: Entry) -> Line:
+    data = entry.data
+    details = (
+        (_("Event"), data["name"]),
+        (_("Source"), data["source"] or number(data["source_id"])),
+        (_("Received"), moment(datetime.fromisoformat(data["received_at"]))),
+        (_("Message"), data["message_id"]),
+    )
+    line = _told(entry, group_of(data["name"]), event_sentence(data))
+    return replace(line, properties=data["properties"], details=details)
+
+
+def _delivery(entry: Entry) -> Line:
+    data = entry.data
+    symbol, tone = _DELIVERY_LOOKS.get(data["state"], (SYMBOLS[Group.MESSAGES]))
+    if symbol == "mail" and data["channel"] != "email":
+        symbol = "contact" if data["channel"] == "crm" else "webhook"
+    details = (
+        (_("Journey"), data["journey"]),
+        (_("Step"), data["step"]),
+        (_("Template"), data["template"]),
+        (_("Connection"), data["connection"]),
+        (_("Kind of message"), class_name(data["class"])),
+        (_("Left at"), moment(datetime.fromisoformat(data["sent_at"])) if data["sent_at"] else ""),
+        (_("Attempts"), number(data["attempts"])),
+        (_("Their number"), data["external_id"]),
+        (_("Error"), data["error"]),
+    )
+    line = _told(entry, Group.MESSAGES, delivery_sentence(data))
+    return replace(
+        line, symbol=symbol, tone=tone, details=_present(details), journey=data["journey_slug"] or ""
+    )
+
+
+def _decision(entry: Entry) -> Line:
+    data = entry.data
+    details = ((_("Journey"), data["journey"]), (_("Step"), data["step"]), (_("Reason"), data["reason"]))
+    line = _told(entry, Group.JOURNEYS, decision_sentence(data))
+    return replace(
+        line, details=_present(details), why=reasons(data["tree"]), journey=data["journey_slug"] or ""
+    )
+
+
+def _entered(entry: Entry) -> Line:
+    sentence = fill(_("Entered the segment <b>%(segment)s</b>"), {"segment": entry.data["segment"]})
+    return replace(
+        _told(entry, Group.PROFILE, sentence), symbol="list-filter", why=reasons(entry.data["why"])
+    )
+
+
+def _left(entry: Entry) -> Line:
+    sentence = fill(_("Left the segment <b>%(segment)s</b>"), {"segment": entry.data["segment"]})
+    return replace(_told(entry, Group.PROFILE, sentence), symbol="list-x", why=reasons(entry.data["why"]))
+
+
+def _consent(entry: Entry) -> Line:
+    data = entry.data
+    said = _("Agreed to <b>%(category)s</b>") if data["granted"] else _("Refused <b>%(category)s</b>")
+    line = _told(entry, Group.PROFILE, fill(said, {"category": category_name(data["category"])}))
+    details = ((_("By way of"), data["origin"]), (_("Source"), data["source"]))
+    symbol, tone = ("shield-check", "ok") if data["granted"] else ("shield-off", "bad")
+    return replace(line, symbol=symbol, tone=tone, details=_present(details))
+
+
+def _merge(entry: Entry) -> Line:
+    data = entry.data
+    met = [text.partition(":") for text in data["evidence"].get("identities", ())]
+    names = ", ".join(f"{kind_name(kind)} {value}" for kind, _colon, value in met)
+    said = _("An earlier profile became part of this one: same <b>%(identities)s</b>")
+    sentence = (
+        fill(said, {"identities": names}) if names else fill(_("Another profile became part of this one"))
+    )
+    details = ((_("Occasion"), data["reason"]), (_("Made by"), data["actor"]))
+    return replace(_told(entry, Group.PROFILE, sentence), symbol="merge", details=_present(details))
+
+
+def _present(details: Sequence[tuple[str, Any]]) -> Sequence[tuple[str, Any]]:
+    return [(label, value) for label, value in details if value not in (None, "")]
+
+
+_LINES: Final[Mapping[Source, Callable[[Entry], Line]]] = {
+    Source.EVENT: _event,
+    Source.DELIVERY: _delivery,
+    Source.DECISION: _decision,
+    Source.ENTERED: _entered,
+    Source.LEFT: _left,
+    Source.CONSENT: _consent,
+    Source.MERGE: _merge,
+}
+_DELIVERY_LOOKS: Final = {
+    "dead": ("triangle-alert", "bad"),
+    "blocked": ("ban", "warn"),
+    "cancelled": ("ban", "warn"),
+    "queued": ("clock", "blue"),
+    "sending": ("clock", "blue"),
+}
