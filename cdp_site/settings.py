@@ -11,6 +11,7 @@ from csp.constants import NONE, SELF
 from environs import env, validate
 
 from cdp_site import embedded, secrets_file
+from cdp_site.processes.jobs import SENDERS
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 WAYFARE_PG_USER = env.str("WAYFARE_PG_USER", "")  # as root: who runs PostgreSQL
@@ -18,6 +19,9 @@ WAYFARE_DATA = embedded.data_directory(
     env.str("WAYFARE_DATA", None), base_dir=BASE_DIR, account=WAYFARE_PG_USER
 )
 PORT = env.int("PORT", 8000, validate=lambda port: 0 < port < 65536)
+WAYFARE_HOST = env.str("WAYFARE_HOST", "127.0.0.1")  # 0.0.0.0 in a container
+WEB_WORKERS = env.int("WEB_WORKERS", os.cpu_count() or 2)
+WEB_THREADS = env.int("WEB_THREADS", 8)  # per worker, each with a database connection
 DEBUG = env.bool("DEBUG", False)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 BASE_URL = env.str("BASE_URL", f"http://localhost:{PORT}").rstrip("/")
@@ -181,6 +185,6 @@ Q_CLUSTER = {
     "log_level": "WARNING",
     "ALT_CLUSTERS": {
         "live": {"workers": max(2, min(8, os.cpu_count() or 2)), "timeout": 60, "retry": 120},
-        "send": {"workers": 2, "timeout": 120, "retry": 240},
+        "send": {"workers": SENDERS, "timeout": 120, "retry": 240},
     },
 }

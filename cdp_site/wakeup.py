@@ -1,6 +1,6 @@
-"""Wake the workers: tell them, across processes, that rows wait.
+"""Wake the task clusters: tell them, across processes, that rows wait.
 
-A wake-up is a hint. Lost or doubled it changes nothing, since the workers also look on their own each
+A wake-up is a hint. Lost or doubled it changes nothing, since the clusters also look on their own each
 second. It is sent on a connection of its own, at most every 10 ms: a NOTIFY inside each request's
 transaction would make all commits queue behind one lock.
 """
@@ -9,21 +9,25 @@ import logging
 import os
 import threading
 import time
-from typing import Any, Final
+from typing import Final
 
-import psycopg
-from django.db import connections
+from django.db import Error, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 logger = logging.getLogger(__name__)
 
-CHANNEL: Final = "wayfare"  # the payload names what waits: "inbox", "send", "bulk"
-_GAP = 0.010  # seconds between two notifications
-_LINGER = 1.0  # seconds an idle connection is kept
+_GAP: Final = 0.010  # seconds between two notifications
+_LINGER: Final = 30.0  # seconds an idle connection is kept
+_STATEMENT: Final = "SELECT pg_notify(channel, '') FROM unnest(%s::text[]) AS channel"
 
 
-def wake(queue: str) -> None:
-    """Have the workers look into `queue` soon. Returns at once and never fails; call it after commit."""
-    _bell.ring(queue)
+def wake(channel: str) -> None:
+    """Have the clusters look soon. Returns at once and never fails; call it after commit.
+
+    Args:
+        channel: "inbox", "deliveries" or "runs": what waits.
+    """
+    _bell.ring(channel)
 
 
 def stop() -> None:
@@ -31,22 +35,23 @@ def stop() -> None:
     _bell.stop()
 
 
-class _Bell:
+class Bell:
     """One thread that sends what it was asked for since it last sent."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, linger: float = _LINGER) -> None:
+        self._linger = linger
         self.reset()
 
     def reset(self) -> None:
+        """Begin anew, as in a forked process: the parent's thread is not there."""
         self._asked: set[str] = set()
         self._is_stopping = False
         self._condition = threading.Condition()
         self._thread: threading.Thread | None = None
-        self._driver: psycopg.Connection[Any] | None = None
 
-    def ring(self, queue: str) -> None:
+    def ring(self, channel: str) -> None:
         with self._condition:
-            self._asked.add(queue)
+            self._asked.add(channel)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="wakeup", daemon=True)
                 self._thread.start()
@@ -54,6 +59,7 @@ class _Bell:
                 self._condition.notify()
 
     def stop(self) -> None:
+        """Send what was asked for and end the thread."""
         thread = self._thread
         if thread is not None:
             with self._condition:
@@ -63,42 +69,35 @@ class _Bell:
             self._is_stopping = False
 
     def _run(self) -> None:
-        while queues := self._next():
-            self._send(sorted(queues))
-            time.sleep(_GAP)
+        # Not the thread's own connection of Django's: nobody would close that one.
+        database = connections["default"].copy()
+        try:
+            while channels := self._next():
+                self._send(database, channels=channels)
+                time.sleep(_GAP)
+        finally:
+            database.close()
+            with self._condition:
+                self._thread = None
+                if self._asked:  # asked for after the last look
+                    self.ring(self._asked.pop())
 
-    def _next(self) -> set[str]:
+    def _next(self) -> list[str]:
         """Wait for something to send; nothing for a while ends the thread."""
         with self._condition:
-            self._condition.wait_for(lambda: self._asked or self._is_stopping, timeout=_LINGER)
-            queues, self._asked = self._asked, set()
-            if not queues:
-                self._close()
-                self._thread = None
-            return queues
+            self._condition.wait_for(lambda: self._asked or self._is_stopping, timeout=self._linger)
+            channels = sorted(self._asked)
+            self._asked.clear()
+            return channels
 
-    def _send(self, queues: list[str]) -> None:
+    def _send(self, database: BaseDatabaseWrapper, *, channels: list[str]) -> None:
         try:
-            self._driver = self._driver or _connect()
-            for queue in queues:
-                self._driver.execute("SELECT pg_notify(%s, %s)", [CHANNEL, queue])
-        except psycopg.Error:
-            logger.warning("Could not wake the workers; they look on their own each second.", exc_info=True)
-            self._close()
-
-    def _close(self) -> None:
-        if self._driver is not None:
-            self._driver.close()
-            self._driver = None
+            with database.cursor() as cursor:
+                cursor.execute(_STATEMENT, [channels])
+        except Error:
+            logger.warning("Could not wake the clusters; they look on their own.", exc_info=True)
+            database.close()
 
 
-def _connect() -> psycopg.Connection[Any]:
-    # Not a connection of Django's: those belong to the thread's request, and to a test's transaction.
-    wrapper = connections["default"].copy()
-    driver: psycopg.Connection[Any] = wrapper.get_new_connection(wrapper.get_connection_params())
-    driver.autocommit = True
-    return driver
-
-
-_bell = _Bell()
-os.register_at_fork(after_in_child=_bell.reset)  # the parent's thread is not here
+_bell = Bell()
+os.register_at_fork(after_in_child=_bell.reset)

@@ -10,6 +10,8 @@ from typing import Any
 import psycopg
 from django.db.backends.postgresql import base as postgresql
 
+from cdp_site.embedded.error import EmbeddedError
+from cdp_site.embedded.lock import has_keeper
 from cdp_site.embedded.start import ensure, is_up
 
 
@@ -19,7 +21,12 @@ class DatabaseWrapper(postgresql.DatabaseWrapper):
             return super().get_new_connection(conn_params)
         except psycopg.OperationalError:
             server = self.settings_dict["SERVER"]
-            if is_up(server):  # the fault is another: no such database, no connection left
+            # Up, and the fault is another: no such database, no connection left. Or its keeper is about
+            # to start it: who asks meanwhile is told at once, a web request better than a minute later.
+            if is_up(server) or has_keeper(server):
                 raise
-            ensure(server)
+            try:
+                ensure(server)
+            except EmbeddedError as error:  # to Django's users a database that is away, like any other
+                raise psycopg.OperationalError(str(error)) from error
         return super().get_new_connection(conn_params)

@@ -1,0 +1,44 @@
+"""Program of the web server: `python -m cdp_site.processes.run_web`."""
+
+import os
+import signal
+from typing import Any
+
+from django.conf import settings
+from granian.constants import Interfaces
+from granian.log import LogLevels
+from granian.server import Server
+
+from cdp_site.processes.parent import die_with_parent
+
+
+def load() -> Any:
+    """Give the application, in a worker process."""
+    die_with_parent()
+    from cdp_site.wsgi import application
+
+    return application
+
+
+def main() -> None:
+    """Serve until SIGTERM."""
+    die_with_parent(signal.SIGTERM)
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cdp_site.settings")
+    server = Server(
+        "cdp_site.wsgi:application",
+        address=settings.WAYFARE_HOST,
+        port=settings.PORT,
+        interface=Interfaces.WSGI,
+        workers=settings.WEB_WORKERS,
+        blocking_threads=settings.WEB_THREADS,
+        # An idle thread is ended with its database connection; one per thread is what we have anyway.
+        blocking_threads_idle_timeout=600,
+        respawn_failed_workers=True,
+        workers_kill_timeout=10,
+        log_level=LogLevels.warning,
+    )
+    server.serve(target_loader=load, wrap_loader=False)
+
+
+if __name__ == "__main__":
+    main()

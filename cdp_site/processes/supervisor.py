@@ -1,0 +1,166 @@
+"""The parent of all processes: starts them, tends them, stops them from the doors inwards."""
+
+import logging
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Collection, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import FrameType
+
+from cdp_site.embedded.lock import kept
+from cdp_site.embedded.server import Server
+from cdp_site.processes.child import Child, Spec, next_pause
+from cdp_site.processes.jobs import JOBS
+from cdp_site.processes.postgres import Postgres
+from cdp_site.processes.task_cluster import TaskCluster
+
+logger = logging.getLogger(__name__)
+
+WEB = "web"
+PARTS = (WEB, *JOBS)
+_TICK = 0.1
+_PATIENCE = 20.0  # seconds for web and clusters each to finish what they are at
+
+
+class SetupFailed(Exception):
+    """A command that must succeed before the product can start did not."""
+
+    def __init__(self, command: Sequence[str], *, code: int) -> None:
+        super().__init__(f"{' '.join(command)} ended with code {code}")
+
+
+class Supervisor:
+    """Runs the product until SIGTERM or SIGINT."""
+
+    def __init__(self, *, server: Server | None, parts: Collection[str], directory: Path) -> None:
+        """Be ready to run.
+
+        Args:
+            server: the embedded server to hold; None where the database is elsewhere.
+            parts: which of PARTS to run here.
+            directory: where manage.py is.
+        """
+        self._directory = directory
+        self._server = server
+        self._parts = parts
+        self._postgres: Postgres | None = None
+        self._web: Child | None = None
+        self._web_pause = 0.0
+        self._web_start_at = 0.0
+        self._clusters: list[TaskCluster] = []
+        self._signals = 0
+
+    def run(self, *, before: Sequence[Sequence[str]], may_create_account: bool = False) -> None:
+        """Run until told to stop, then stop everything in order.
+
+        Args:
+            before: commands of manage.py that must succeed first, side by side.
+
+        Raises:
+            SetupFailed: one of them did not.
+            EmbeddedError: the server does not start, or another parent holds it.
+        """
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._note_signal)
+        with ExitStack() as stack:
+            tables = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="wayfare-")))
+            if self._server is not None:
+                stack.enter_context(kept(self._server))
+                self._postgres = Postgres(self._server)
+                stack.callback(self._postgres.stop)
+                self._postgres.start(may_create_account=may_create_account)
+            self._run_commands(before)
+            stack.callback(self._stop_doors)
+            names = [name for name in JOBS if name in self._parts]
+            self._clusters = [TaskCluster(name, directory=self._directory, tables=tables) for name in names]
+            while not self._signals:
+                self._tend()
+                time.sleep(_TICK)
+
+    def _tend(self) -> None:
+        if self._postgres is not None:
+            self._postgres.tend()
+        if WEB in self._parts:
+            self._tend_web()
+        for cluster in self._clusters:
+            cluster.tend()
+        reap_strangers()
+
+    def _tend_web(self) -> None:
+        now = time.monotonic()
+        if self._web is not None and self._web.exit_code is not None:
+            logger.error("The web server ended with code %s and is started again.", self._web.exit_code)
+            self._web_pause = next_pause(self._web_pause, age=self._web.age)
+            self._web_start_at = now + self._web_pause
+            self._web.kill()  # its workers hold the port
+            self._web = None
+        if self._web is None and now >= self._web_start_at:
+            command = (sys.executable, "-m", "cdp_site.processes.run_web")
+            self._web = Child(Spec(name=WEB, command=command, directory=self._directory))
+
+    def _stop_doors(self) -> None:
+        """Stop the web server first, then the clusters, side by side."""
+        if self._web is not None:
+            self._web.ask_to_stop()
+            self._wait(self._web)
+            self._web.kill()
+        for cluster in self._clusters:
+            cluster.ask_to_stop()
+        deadline = time.monotonic() + _PATIENCE
+        for cluster in self._clusters:
+            while cluster.is_running and self._has_patience(deadline):
+                time.sleep(_TICK)
+            cluster.kill()
+
+    def _wait(self, child: Child) -> None:
+        deadline = time.monotonic() + _PATIENCE
+        while child.exit_code is None and self._has_patience(deadline):
+            time.sleep(_TICK)
+
+    def _has_patience(self, deadline: float) -> bool:
+        """Whether to wait on: a second signal means at once. Meanwhile the database must be there."""
+        if self._postgres is not None:
+            self._postgres.tend()
+        return self._signals < 2 and time.monotonic() < deadline
+
+    def _run_commands(self, commands: Sequence[Sequence[str]]) -> None:
+        children = [
+            Child(
+                Spec(
+                    name=command[0],
+                    command=(sys.executable, "manage.py", *command),
+                    directory=self._directory,
+                )
+            )
+            for command in commands
+        ]
+        try:
+            for command, child in zip(commands, children, strict=True):
+                while (code := child.exit_code) is None and not self._signals:
+                    time.sleep(_TICK)
+                if code:
+                    raise SetupFailed(command, code=code)
+        finally:
+            for child in children:
+                child.kill()
+
+    def _note_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self._signals += 1
+
+
+def reap_strangers() -> None:
+    """Take leave of dead processes that became ours when their parent died, as process 1 must."""
+    if os.getpid() != 1:
+        return
+    while True:
+        try:
+            waiting = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return
+        if waiting is None or os.getpgid(waiting.si_pid) == waiting.si_pid:
+            return  # a child of ours leads its group; its own object reaps it at the next look
+        os.waitpid(waiting.si_pid, os.WNOHANG)

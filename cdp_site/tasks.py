@@ -1,0 +1,51 @@
+"""Entry points of the task clusters: one call each, a dict of counts back.
+
+All counts zero means that there was nothing to do; the broker then pauses before it asks again.
+"""
+
+import os
+
+from django.db.models import F
+from django.utils import timezone
+
+from cdp_site import pipeline
+from cdp_site.models import Heartbeat
+from cdp_site.processes import pulse
+
+_HEARTBEAT_SECONDS = 4.0
+
+
+def drain(lane: int) -> dict[str, int]:
+    """Store and decide what waits in a lane of the inbox."""
+    return pipeline.drain_lane(lane)
+
+
+def sweep() -> dict[str, int]:
+    """Advance what is due."""
+    return pipeline.sweep()
+
+
+def deliver() -> dict[str, int]:
+    """Send deliveries that are due."""
+    from connectors.services import send_due
+
+    return send_due()
+
+
+def housekeeping() -> dict[str, int]:
+    """Do what must be done now and then."""
+    return pipeline.housekeeping()
+
+
+def beat(cluster: str) -> dict[str, int]:
+    """Show that a worker of `cluster` takes tasks; now and then write it down for the operations page."""
+    if not pulse.vitals.is_time_to_write(period=_HEARTBEAT_SECONDS):
+        return {"beats": 1}
+    now = timezone.now()
+    sign = Heartbeat(cluster=cluster, at=now, worker_pid=os.getpid())
+    Heartbeat.objects.bulk_create(
+        [sign], update_conflicts=True, unique_fields=["cluster"], update_fields=["at", "worker_pid"]
+    )
+    if pulse.vitals.take_restarted():
+        Heartbeat.objects.filter(cluster=cluster).update(restarts=F("restarts") + 1, restarted_at=now)
+    return {"beats": 1}
