@@ -27,7 +27,7 @@ class Outcome(Enum):
     TIMED_OUT = "timed_out"  # it did not come true in time
     BRANCHED = "branched"  # reason: the case's name, or "else"
     QUEUED = "queued"  # a message was decided and lies in the outbox
-    NOT_SENT = "not_sent"  # reason: consent, or what the caller refused it for
+    NOT_SENT = "not_sent"  # reason: one of connectors.domain.consent.Refusal, or what the caller said
     TRAIT_SET = "trait_set"  # reason: the names of the traits
     # ends
     CONVERTED = "converted"  # the goal was reached

@@ -10,18 +10,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum
 
+from connectors.domain.message import MessageClass
 from profiles.domain.facts import Json
 from segments.domain.conditions import Condition, EventCount
 
 Sequence = tuple["Step", ...]
-
-
-class MessageClass(Enum):
-    """What a message is for; decides which consent it needs."""
-
-    MARKETING = "marketing"  # only with consent
-    SERVICE = "service"  # part of a service the person uses
-    TRANSACTIONAL = "transactional"  # answers something the person just did
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
 
+from connectors.domain.consent import Refusal, consent_category
+from connectors.domain.message import MessageClass
 from journeys.domain.decision import Kind, LedgerEntry, Outcome, Outgoing, TraitWrite
 from journeys.domain.nodes import (
     Branch,
     Crm,
     Exit,
-    MessageClass,
     Send,
     Sequence,
     SetTrait,
@@ -27,7 +28,7 @@ from journeys.domain.nodes import (
 from profiles.domain.facts import Facts, Json
 from profiles.domain.facts import TraitChange as PastTrait
 from segments.domain.conditions import ConsentIs, ConsentState
-from segments.domain.evaluate import Reason, evaluate, holds
+from segments.domain.evaluate import Reason, consent_state, evaluate, holds
 
 # Renders a template, or what holds templates, for the person at that moment; plain values come back as
 # they are.
@@ -36,7 +37,6 @@ Render = Callable[[Json, Facts], Json]
 Refuse = Callable[[Outgoing], str]
 
 ELSE = "else"
-NO_CONSENT = "consent"
 
 
 def refuse_nothing(message: Outgoing) -> str:
@@ -203,14 +203,16 @@ def _outgoing(step: Send | Crm | Webhook, *, visit: int) -> Outgoing:
 
 def _consent_missing(message: Outgoing, moment: Moment) -> LedgerEntry | None:
     """Marketing needs consent that was granted; not having been asked is a no."""
-    if message.message_class != MessageClass.MARKETING.value:
+    if message.message_class != MessageClass.MARKETING:
         return None
-    needed = ConsentIs(category=f"{message.channel}_marketing", state=ConsentState.GRANTED)
+    needed = ConsentIs(category=consent_category(message.channel), state=ConsentState.GRANTED)
     answer = evaluate(needed, moment.facts, moment.now)
     if answer.holds:
         return None
+    is_unset = consent_state(moment.facts, needed.category) is ConsentState.UNSET
+    refusal = Refusal.CONSENT_UNSET if is_unset else Refusal.CONSENT_DENIED
     tree = answer.reason.to_json()
-    return LedgerEntry(step=message.step, outcome=Outcome.NOT_SENT, reason=NO_CONSENT, tree=tree)
+    return LedgerEntry(step=message.step, outcome=Outcome.NOT_SENT, reason=refusal.value, tree=tree)
 
 
 def _set_trait(step: SetTrait, moment: Moment) -> Result:

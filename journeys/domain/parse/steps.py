@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Mapping
 
+from connectors.domain.message import MessageClass
 from journeys.domain.nodes import (
     Branch,
     Case,
     Crm,
     Exit,
-    MessageClass,
     Send,
     Sequence,
     SetTrait,

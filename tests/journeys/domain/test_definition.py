@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from connectors.domain.message import MessageClass
 from journeys.domain.definition import Definition, JourneyError, Place, Role, parse_journey
-from journeys.domain.nodes import Again, Branch, MessageClass, Policy, Reentry, Send, Wait, WaitUntil
+from journeys.domain.nodes import Again, Branch, Policy, Reentry, Send, Wait, WaitUntil
 from tests.journeys.documents import (
     Document,
     branch,
