@@ -11,12 +11,11 @@ from datetime import datetime
 from uuid import UUID
 
 from connectors.queries import suppressed_scopes
-from connectors.registry import writes_to
 from connectors.services import NewDelivery, cancel_for_runs, queue_deliveries
-from segments.live import Change, load_stays, settle, store_changes
 
 from cdp_site.pipeline.rules import RuleId, Rules, since
 from connectors.domain.consent import Reach, may_send
+from connectors.registry import writes_to
 from connectors.rendering import render_value
 from journeys.domain.engine import (
     Action,
@@ -38,6 +37,7 @@ from profiles.domain.facts import Event, Facts, Json
 from profiles.domain.history import PersonState
 from profiles.domain.identity import EMAIL
 from profiles.store.write import TraitEntry
+from segments.live import Change, load_stays, settle, store_changes
 from segments.network import SegmentStimulus, Stimulus, TraitStimulus
 
 logger = logging.getLogger(__name__)
