@@ -102,7 +102,9 @@ class Delivery(models.Model):
     rendered = models.JSONField(null=True)  # what goes out: rendered once, every retry sends the same
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
     due_at = models.DateTimeField(null=True)  # null once it needs no further attempt
-    attempt_count = models.IntegerField(default=0)
+    attempt_count = models.IntegerField(default=0)  # the number of the last attempt
+    failure_count = models.IntegerField(default=0)  # attempts that failed since `queued_at`
+    queued_at = models.DateTimeField(db_default=Now())  # patience counts from here; a replay begins anew
     last_error = models.TextField(blank=True)
     external_id = models.CharField(max_length=200, blank=True)  # the other system's id for what we made
     decided_at = models.DateTimeField()
@@ -134,6 +136,21 @@ class Delivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.channel} {self.key}"
+
+
+class Destination(models.Model):
+    """A lane of the outbox that failed lately: how often in a row, and until when it is left alone."""
+
+    name = models.CharField(max_length=120, primary_key=True)  # as in Delivery.destination
+    failure_count = models.IntegerField(default=0)  # in a row; 0 once something arrived
+    paused_until = models.DateTimeField(null=True)
+    last_error = models.TextField(blank=True)
+    failed_at = models.DateTimeField(null=True)
+
+    personal_data = NOT_PERSONAL
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class DeliveryAttempt(models.Model):
