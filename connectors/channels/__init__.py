@@ -1,0 +1,1 @@
+"""The ways out: one module or folder each, with a line in connectors.registry."""

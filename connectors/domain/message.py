@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 from uuid import UUID
 
+SupportsText = Any  # a text, or one that is translated when it is shown
 Json = Any  # None, bool, int, float, str, list, dict as JSON gives them
 
 
@@ -154,7 +155,7 @@ class ChannelKind:
     """One line of the registry: what is known of a channel before it is opened."""
 
     name: str
-    label: str  # lazily translated
+    label: SupportsText  # lazily translated
     writes_to: str  # the kind of address that consent and suppression ask about; "" for systems
     is_repeatable: bool  # the destination recognises a repeated id: an unknown outcome may be retried
     needs_connection: bool

@@ -1,0 +1,16 @@
+"""Which channels there are: one line each."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from connectors.channels.crm import CRM
+from connectors.channels.email import EMAIL
+from connectors.channels.webhook import WEBHOOK
+from connectors.domain.message import ChannelKind
+
+CHANNELS: Mapping[str, ChannelKind] = MappingProxyType({kind.name: kind for kind in (EMAIL, WEBHOOK, CRM)})
+
+
+def writes_to(channel: str) -> str:
+    """The kind of address that a channel writes to; "" for one that talks to systems."""
+    return CHANNELS[channel].writes_to
