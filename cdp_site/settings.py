@@ -155,6 +155,7 @@ if EMAIL_URL:
     locals().update(env.dj_email_url("EMAIL_URL"))
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "Wayfare <wayfare@localhost>")
 
+EVENT_NAMES_PER_SOURCE = env.int("EVENT_NAMES_PER_SOURCE", 2000)
 RULES_ENGINE = env.str(
     "RULES_ENGINE", "auto", validate=validate.OneOf(["auto", "durable", "closures"])
 )
