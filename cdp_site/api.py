@@ -6,10 +6,7 @@ An API view names its permission, which is also its mark for the test that walks
         permission_classes = [role_required(Role.SERVICE, Role.MARKETER, writes=[Role.MARKETER])]
 """
 
-import hashlib
-import secrets
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -17,78 +14,37 @@ from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.core.exceptions import ValidationError as ModelValidationError
 from django.http import Http404
-from django.utils import timezone
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework import exceptions
-from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.pagination import CursorPagination
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView, set_rollback
 
-from cdp_site.models import ApiToken
+from cdp_site.tokens import TokenAuthentication, hash_of, issue_token
 from cdp_site.web import Access, Role, roles_of, with_admin
 
-TOKEN_MARK = "wf_"  # lets secret scanners and people recognise a token
-USE_NOTED_EVERY = timedelta(minutes=1)  # one write a minute and token, not one a request
-
-
-def issue_token(user: User) -> str:
-    """Make a token for `user` and return it; it cannot be read again."""
-    token = TOKEN_MARK + secrets.token_urlsafe(32)
-    ApiToken.objects.create(user=user, prefix=token[:8], key_hash=hash_of(token), created_at=timezone.now())
-    return token
-
-
-def hash_of(token: str) -> str:
-    """What is stored of a token: it is random enough that a plain hash keeps it secret."""
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
-class TokenAuthentication(BaseAuthentication):
-    """`Authorization: Bearer <token>`."""
-
-    def authenticate(self, request: Request) -> tuple[User, ApiToken] | None:
-        """Return who calls; None without the header.
-
-        Raises:
-            AuthenticationFailed: the header is unreadable, the token unknown or its user inactive.
-        """
-        words = get_authorization_header(request).split()
-        if not words or words[0].lower() != b"bearer":
-            return None
-        if len(words) != 2:
-            raise exceptions.AuthenticationFailed("The header must read: Authorization: Bearer <token>.")
-        token = _token_of(words[1].decode("latin-1"))
-        _note_use(token)
-        return token.user, token
-
-    def authenticate_header(self, request: Request) -> str:
-        return 'Bearer realm="wayfare"'
+__all__ = [
+    "NewestFirst",
+    "TokenAuthentication",
+    "actor_of",
+    "faults_in",
+    "hash_of",
+    "issue_token",
+    "problem_details",
+    "role_required",
+]
 
 
 class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """How the schema describes the tokens."""
 
-    target_class = "cdp_site.api.TokenAuthentication"
+    target_class = "cdp_site.tokens.TokenAuthentication"
     name = "token"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
         return {"type": "http", "scheme": "bearer"}
-
-
-def _token_of(text: str) -> ApiToken:
-    token = ApiToken.objects.select_related("user").filter(key_hash=hash_of(text)).first()
-    if token is None or not token.user.is_active:
-        raise exceptions.AuthenticationFailed("This token is not known or no longer valid.")
-    return token
-
-
-def _note_use(token: ApiToken) -> None:
-    now = timezone.now()
-    if token.last_used_at is None or now - token.last_used_at > USE_NOTED_EVERY:
-        ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
 
 
 def role_required(*roles: Role, writes: Iterable[Role] | None = None) -> type[BasePermission]:

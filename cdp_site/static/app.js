@@ -34,6 +34,11 @@
   });
   document.addEventListener("htmx:sendError", () => say(one("#toasts").dataset.offline, true));
 
+  // What refreshes by itself rests while nobody can see it.
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (document.hidden && event.target.matches("[data-while-visible]")) event.preventDefault();
+  });
+
   // Search: "/" goes there from anywhere, arrows walk the hits, Escape closes them.
   document.addEventListener("keydown", (event) => {
     if (event.key === "/" && !typing(event.target) && !event.ctrlKey && !event.metaKey && !event.altKey) {
