@@ -33,6 +33,7 @@ from connectors.domain.call import (
     read_call,
     unpack,
 )
+from connectors.snippet import snippet
 from connectors.source_services import note_messages
 from profiles.domain.lanes import Frame, Sorted, sort_messages
 from profiles.services import accept
@@ -40,6 +41,7 @@ from profiles.services import accept
 logger = logging.getLogger(__name__)
 
 PREFIXES = ("v1/", "beacon/v1/")
+SNIPPET = "wayfare.js"
 _DISCARDED = 64 * 2**20  # read and thrown away so that a client that sends first hears our answer
 _PIECE = 2**16
 _RETRY_STORE = 2  # seconds
@@ -50,11 +52,17 @@ _TAKEN = b'{"success": true}'
 def ahead_of_middleware(
     get_response: Callable[[HttpRequest], HttpResponse],
 ) -> Callable[[HttpRequest], HttpResponse]:
-    """Answer calls of the ingest API before any other middleware; first in `MIDDLEWARE`."""
+    """Answer calls of the ingest API, and give the snippet, before any other middleware.
+
+    First in `MIDDLEWARE`.
+    """
 
     def dispatch(request: HttpRequest) -> HttpResponse:
-        if request.path_info.lstrip("/").startswith(PREFIXES):
+        path = request.path_info.lstrip("/")
+        if path.startswith(PREFIXES):
             return ingest(request)
+        if path == SNIPPET:
+            return snippet(request)
         return get_response(request)
 
     return dispatch

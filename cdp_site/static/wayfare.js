@@ -51,7 +51,7 @@
   };
 
   // Messages wait here until the server has them; a repeated one keeps its messageId and counts once.
-  let timer = 0, delay = FIRST_RETRY, isSending = false, isLeaving = false;
+  let timer = 0, delay = FIRST_RETRY, isSending = false, isHeldUp = false, isLeaving = false;
   const batch = () => {
     const messages = [];
     let bytes = 200;
@@ -70,6 +70,7 @@
   };
   const later = (milliseconds) => { clearTimeout(timer); timer = setTimeout(flush, milliseconds); };
   const retry = (seconds) => {
+    isHeldUp = true; // new messages wait with the others
     later(seconds ? seconds * 1000 : delay * (0.75 + Math.random() / 2));
     delay = Math.min(delay * 2, LAST_RETRY);
   };
@@ -84,6 +85,7 @@
         retry(Number(response.headers.get("Retry-After")));
       } else { // taken, or refused for good
         delay = FIRST_RETRY;
+        isHeldUp = false;
         settle(messages);
         if (state.queue.length) later(0);
       }
@@ -122,7 +124,7 @@
     state.queue.push({ messageId: `wf-${uuid()}`, timestamp: new Date().toISOString(), anonymousId: state.anonymousId, ...(state.userId && { userId: state.userId }), ...message, context: context() });
     if (state.queue.length > MOST_WAITING) state.queue.shift();
     save();
-    if (isLeaving) leave(); else if (!isSending) later(TOGETHER);
+    if (isLeaving) leave(); else if (!isSending && !isHeldUp) later(TOGETHER);
   };
 
   const calls = {
@@ -139,7 +141,7 @@
     consent(choice) {
       const said = choice && typeof choice === "object" ? choice : { analytics: choice === true || choice === "yes" || choice === "granted" };
       state.consent = { ...state.consent, ...said };
-      send({ type: "identify", traits: {} }); // tells the choice; it is stored only where it was yes
+      send({ type: "track", event: "Consent Updated", properties: {} }); // the context tells the choice
       if (!isGranted()) { forget(); state.anonymousId = uuid(); }
     },
     reset() {

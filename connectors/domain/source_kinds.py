@@ -1,0 +1,16 @@
+"""What a source can be."""
+
+from enum import StrEnum
+
+
+class SourceKind(StrEnum):
+    """How messages of a source come in."""
+
+    HTTP = "http"  # SDKs and the snippet, by write key
+    CRM = "crm"  # a CRM's signed callbacks
+    STANDARD_WEBHOOK = "standard_webhook"  # any other system that signs as Standard Webhooks say
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether its messages are proven by a secret instead of a write key."""
+        return self is not SourceKind.HTTP
