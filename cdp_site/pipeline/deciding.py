@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from connectors.queries import suppressed_scopes
-from connectors.services import NewDelivery, cancel_for_runs, queue_deliveries
-
 from cdp_site.pipeline.rules import RuleId, Rules, since
 from connectors.domain.consent import Reach, may_send
+from connectors.queries import suppressed_scopes
 from connectors.registry import writes_to
 from connectors.rendering import render_value
+from connectors.services import NewDelivery, cancel_for_runs, queue_deliveries
+from connectors.services import repoint_people as repoint_deliveries
 from journeys.domain.engine import (
     Action,
     Decision,
@@ -31,6 +31,7 @@ from journeys.domain.engine import (
     started,
 )
 from journeys.live import LedgerLine, LiveVersion, OpenRun, Runs, entry_document, write_runs
+from journeys.live import repoint_people as repoint_runs
 from profiles import store
 from profiles.domain.arrival import micros_of
 from profiles.domain.facts import Event, Facts, Json
@@ -38,6 +39,7 @@ from profiles.domain.history import PersonState
 from profiles.domain.identity import EMAIL
 from profiles.store.write import TraitEntry
 from segments.live import Change, load_stays, settle, store_changes
+from segments.live import repoint_people as repoint_stays
 from segments.network import SegmentStimulus, Stimulus, TraitStimulus
 
 logger = logging.getLogger(__name__)
@@ -276,10 +278,22 @@ class Decider:
 
     # -- writing -----------------------------------------------------------------------------------
 
-    def write(self, *, survivor: Mapping[int, int]) -> int:
-        """Write memberships, runs, ledger and outbox; give how many deliveries were queued."""
-        store_changes(self.memberships, survivor=survivor)
-        write_runs(self.runs, survivor=survivor)
+    def write(self, *, merged: Mapping[int, int]) -> int:
+        """Write memberships, runs, ledger and outbox; give how many deliveries were queued.
+
+        Args:
+            merged: persons merged in this transaction -> who they are now.
+        """
+        stored = [(old, new) for old, new in merged.items() if not self.states[old].is_new]
+        old, new = [pair[0] for pair in stored], [pair[1] for pair in stored]
+        if stored:
+            repoint_stays(old, new)
+        store_changes(self.memberships, survivor=merged)
+        write_runs(self.runs, survivor=merged)
+        if stored:
+            # Only now: of two open runs with one key the younger has been ended.
+            repoint_runs(old, new)
+            repoint_deliveries(old, new)
         if self.cancelled or self.runs.cancelled:
             ended: dict[str, list[int]] = {}
             for run_id, reason in [*self.cancelled, *self.runs.cancelled]:

@@ -8,16 +8,13 @@ from datetime import datetime
 from uuid import uuid4
 
 import msgspec
-from connectors.services import repoint_people as repoint_deliveries
 from django.conf import settings
 from django.db import connection, transaction
-from segments.live import repoint_people as repoint_segments
 
 from cdp_site.pipeline.deciding import Decider
 from cdp_site.pipeline.retrying import is_passing, retrying
 from cdp_site.pipeline.rules import RuleId, Rules, current_rules
 from connectors.models import Source
-from journeys.live import repoint_people as repoint_journeys
 from profiles import store
 from profiles.domain.arrival import Arrived, Refused, SourceTraits, known_zone, read_message
 from profiles.domain.envelope import Envelope, open_envelope, seal_envelope
@@ -200,10 +197,7 @@ def _store(arrived: Sequence[Arrived], *, rules: Rules) -> tuple[int, int]:
     for item in fresh:
         pass_.take(item)
     store.write_changes(changes)
-    _repoint(changes)
-    queued = pass_.decider.write(
-        survivor={merge.old: changes.survivor(merge.old) for merge, _ in changes.merges}
-    )
+    queued = pass_.decider.write(merged=changes.survivors)
     return len(fresh), queued
 
 
@@ -238,20 +232,6 @@ def _resolve(fresh: Sequence[Arrived], crowd: store.Crowd) -> list[tuple[Merge, 
             survivor[merge.old] = merge.new
             merges.append((merge, item))
     return merges
-
-
-def _repoint(changes: Changes) -> None:
-    """Lead what other apps hold of merged people to the survivors."""
-    pairs = [
-        (merge.old, changes.survivor(merge.old))
-        for merge, _ in changes.merges
-        if not changes.states[merge.old].is_new
-    ]
-    if pairs:
-        old, new = [old for old, _ in pairs], [new for _, new in pairs]
-        repoint_segments(old, new)
-        repoint_journeys(old, new)
-        repoint_deliveries(old, new)
 
 
 # -- one message after the other -----------------------------------------------------------------------

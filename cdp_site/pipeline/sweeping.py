@@ -60,7 +60,7 @@ def _sweep_some(after: tuple[datetime, int] | None) -> tuple[int, int, tuple[dat
         for person in states:
             decider.run_timers(person, until=until)
         store.write_changes(changes)
-        queued = decider.write(survivor={})
+        queued = decider.write(merged={})
         if queued:
             with connection.cursor() as cursor:
                 cursor.execute("NOTIFY deliveries")
