@@ -5,20 +5,28 @@ change of one segment into those that depend on it. Changes gather in memory and
 transaction. Rules are those of the revision that the transaction holds.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+import logging
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from graphlib import TopologicalSorter
+from typing import Final
 
 from django.db import connection
+from django.db.models import OuterRef, Subquery
 
 from profiles.domain.arrival import encode_json
 from profiles.domain.facts import Facts, Json, Stay
 from profiles.domain.history import PersonState
 from segments.domain.conditions import Condition, Reads, reads
-from segments.domain.evaluate import evaluate
-from segments.domain.parse import parse_condition
-from segments.models import Segment
+from segments.domain.evaluate import evaluate, holds
+from segments.domain.parse import ConditionError, parse_condition
+from segments.models import Membership, Segment, SegmentVersion
+
+logger = logging.getLogger(__name__)
+
+Pair = tuple[int, int]  # segment, person
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,11 +52,24 @@ class Change:
 
 
 def live_segments() -> list[LiveSegment]:
-    """Read the live segments, each after those it depends on."""
-    found = {}
-    for row in Segment.objects.live():
-        condition = parse_condition(row.condition["if"])
-        found[row.slug] = LiveSegment(id=row.id, slug=row.slug, condition=condition, reads=reads(condition))
+    """Read the live segments as published, each after those it depends on."""
+    published = SegmentVersion.objects.filter(segment=OuterRef("pk"), number=OuterRef("version"))
+    rows = (
+        Segment.objects.live()
+        .annotate(published=Subquery(published.values("condition")[:1]))
+        .order_by("id")
+        .values_list("id", "slug", "condition", "published")
+    )
+    found: dict[str, LiveSegment] = {}
+    for id_, slug, draft, in_force in rows:
+        try:
+            condition = parse_condition((in_force or draft)["if"])
+        except ConditionError:
+            # Publishing parses, so only a document of another release gets here. Its members stay as they
+            # are; it must not stop the others.
+            logger.exception("segment %s cannot be read and is not kept up to date", slug)
+            continue
+        found[slug] = LiveSegment(id=id_, slug=slug, condition=condition, reads=reads(condition))
     order = TopologicalSorter({slug: one.reads.segments & found.keys() for slug, one in found.items()})
     return [found[slug] for slug in order.static_order()]
 
@@ -72,29 +93,34 @@ def settle(
     changed: set[str] = set()
     wanted = set(asked)
     for id_, segment in segments.items():
-        if id_ not in wanted and not segment.reads.segments & changed:
-            continue
-        answer = evaluate(segment.condition, facts, now)
-        history = stays.setdefault(segment.slug, [])
-        is_inside = bool(history) and history[-1].left_at is None
-        if answer.holds is is_inside:
-            continue
-        if answer.holds:
-            history.append(Stay(entered_at=now))
-        else:
-            history[-1] = Stay(entered_at=history[-1].entered_at, left_at=now)
-        changed.add(segment.slug)
-        changes.append(
-            Change(
-                segment_id=id_,
-                slug=segment.slug,
-                person=facts.person_id,
-                at=now,
-                is_entered=answer.holds,
-                why=answer.reason.to_json(),
-            )
-        )
+        if id_ in wanted or segment.reads.segments & changed:
+            change = _settle_one(segment, facts, now=now, stays=stays)
+            if change is not None:
+                changed.add(segment.slug)
+                changes.append(change)
     return changes
+
+
+def _settle_one(
+    segment: LiveSegment, facts: Facts, *, now: datetime, stays: dict[str, list[Stay]]
+) -> Change | None:
+    history = stays.setdefault(segment.slug, [])
+    is_inside = bool(history) and history[-1].left_at is None
+    if holds(segment.condition, facts, now) is is_inside:
+        return None
+    if is_inside:
+        # A message of another lane, received a little later, may have opened the stay.
+        history[-1] = replace(history[-1], left_at=max(now, history[-1].entered_at))
+    else:
+        history.append(Stay(entered_at=now))
+    return Change(
+        segment_id=segment.id,
+        slug=segment.slug,
+        person=facts.person_id,
+        at=now,
+        is_entered=not is_inside,
+        why=evaluate(segment.condition, facts, now).reason.to_json(),
+    )
 
 
 def load_stays(states: Mapping[int, PersonState], people: Collection[int]) -> None:
@@ -116,28 +142,51 @@ def load_stays(states: Mapping[int, PersonState], people: Collection[int]) -> No
 
 
 def store_changes(changes: Sequence[Change], *, survivor: Mapping[int, int]) -> None:
-    """Write changes of membership in their order, in two statements.
+    """Write changes of membership in their order: one update, one insert, and the counts.
 
     Entering and leaving within one transaction are both kept.
 
     Args:
-        survivor: persons merged in this transaction -> who they are now.
+        survivor: persons merged in this transaction -> who they are now. What the database holds of the
+            merged has been led to them before (`repoint_people`).
     """
     if not changes:
         return
-    begun: dict[tuple[int, int], Change] = {}
-    closed: list[tuple[Change, Change | None]] = []  # leaving, and the entering if it was in here too
-    for change in changes:
-        key = (change.segment_id, survivor.get(change.person, change.person))
-        if change.is_entered:
-            begun.setdefault(key, change)
-        else:
-            closed.append((change, begun.pop(key, None)))
-    leavings = [leaving for leaving, entering in closed if entering is None]
+    closed, begun = _folded(changes, survivor=survivor, is_open=_open_pairs(changes, survivor=survivor))
+    _close([leaving for leaving, entering in closed if entering is None], survivor=survivor)
     whole = [(entering, leaving) for leaving, entering in closed if entering is not None]
-    _close(leavings, survivor=survivor)
-    _insert([*whole, *((entering, None) for entering in begun.values())], survivor=survivor)
-    _count(changes)
+    _insert([*whole, *((entering, None) for entering in begun)], survivor=survivor)
+    _count([leaving for leaving, _ in closed], begun=[entering for entering, _ in whole] + begun)
+
+
+def _open_pairs(changes: Iterable[Change], *, survivor: Mapping[int, int]) -> set[Pair]:
+    """Which open stays the database holds of people into whom somebody was merged."""
+    people = {survivor[change.person] for change in changes if change.person in survivor}
+    if not people:
+        return set()
+    rows = Membership.objects.present().filter(person_id__in=list(people))
+    return set(rows.values_list("segment_id", "person_id"))
+
+
+def _folded(
+    changes: Iterable[Change], *, survivor: Mapping[int, int], is_open: set[Pair]
+) -> tuple[list[tuple[Change, Change | None]], list[Change]]:
+    """Pair leavings with the enterings they end, where those are among the changes.
+
+    Returns:
+        Each leaving with its entering, None where the database holds the stay; the enterings still open.
+    """
+    begun: dict[Pair, Change] = {}
+    closed: list[tuple[Change, Change | None]] = []
+    for change in changes:
+        pair = (change.segment_id, survivor.get(change.person, change.person))
+        if change.is_entered:
+            if pair not in is_open:  # else another of those who are one now is in it already
+                begun.setdefault(pair, change)
+        else:
+            is_open.discard(pair)
+            closed.append((change, begun.pop(pair, None)))
+    return closed, list(begun.values())
 
 
 def repoint_people(old: Sequence[int], new: Sequence[int]) -> None:
@@ -147,24 +196,51 @@ def repoint_people(old: Sequence[int], new: Sequence[int]) -> None:
             cursor.execute(statement, {"old": list(old), "new": list(new)})
 
 
-_PAIRS = "unnest(%(old)s::bigint[], %(new)s::bigint[]) AS m(old, new)"
-_REPOINT = (
-    # Of all open stays that will be one person's in one segment, the earliest stays open.
-    f"""
-    WITH closed AS (
-    UPDATE segments_membership AS s SET left_at = greatest(s.entered_at, f.entered_at)
-      FROM (SELECT id, entered_at,
-                   row_number() OVER (PARTITION BY segment_id, owner ORDER BY entered_at, id) AS place
-              FROM (SELECT s.*, coalesce(m.new, s.person_id) AS owner FROM segments_membership AS s
-                      LEFT JOIN {_PAIRS} ON m.old = s.person_id
-                     WHERE s.left_at IS NULL AND s.person_id = ANY(%(old)s::bigint[] || %(new)s::bigint[])
-                   ) AS stays) AS f
-     WHERE s.id = f.id AND f.place > 1 RETURNING s.segment_id)
-    UPDATE segments_segment AS s SET member_count = member_count - c.number
-      FROM (SELECT segment_id, count(*) AS number FROM closed GROUP BY segment_id ORDER BY 1) AS c
-     WHERE s.id = c.segment_id
+# Of two open stays in one segment the earlier goes on. The later one goes without a leaving, for nobody left;
+# the row that goes on keeps what an un-merge needs to restore it.
+_OPEN_OF_MERGED: Final = """
+    WITH merged AS (SELECT * FROM unnest(%(old)s::bigint[], %(new)s::bigint[]) AS pair (old, new)),
+    ranked AS (
+        SELECT stay.id, stay.entered_at, stay.segment_id, stay.why, stay.person_id AS origin,
+               coalesce(merged.new, stay.person_id) AS person_id,
+               row_number() OVER (
+                   PARTITION BY stay.segment_id, coalesce(merged.new, stay.person_id)
+                   ORDER BY stay.entered_at, stay.id
+               ) AS place
+          FROM segments_membership AS stay LEFT JOIN merged ON merged.old = stay.person_id
+         WHERE stay.left_at IS NULL AND stay.person_id = ANY(%(old)s::bigint[] || %(new)s::bigint[])
+    )
+"""
+_REPOINT: Final = (
+    _OPEN_OF_MERGED
+    + """
+    UPDATE segments_membership AS stay
+       SET why = stay.why
+           || jsonb_build_object('absorbed', coalesce(stay.why -> 'absorbed', '[]') || later.stays)
+      FROM ranked AS first, (
+           SELECT person_id, segment_id, jsonb_agg(jsonb_build_object(
+                      'entered_at', entered_at, 'person', origin, 'why', why)) AS stays
+             FROM ranked WHERE place > 1 GROUP BY person_id, segment_id
+           ) AS later
+     WHERE stay.id = first.id AND first.place = 1
+       AND first.person_id = later.person_id AND first.segment_id = later.segment_id
     """,
-    f"UPDATE segments_membership AS s SET person_id = m.new FROM {_PAIRS} WHERE s.person_id = m.old",
+    _OPEN_OF_MERGED
+    + """,
+    dropped AS (
+        DELETE FROM segments_membership WHERE id IN (SELECT id FROM ranked WHERE place > 1)
+        RETURNING segment_id
+    )
+    UPDATE segments_segment AS segment SET member_count = member_count - lost.number
+      FROM (SELECT segment_id, count(*) AS number FROM dropped GROUP BY segment_id ORDER BY 1) AS lost
+     WHERE segment.id = lost.segment_id
+    """,
+    """
+    UPDATE segments_membership AS stay
+       SET person_id = pair.new, origin_person_id = coalesce(stay.origin_person_id, stay.person_id)
+      FROM unnest(%(old)s::bigint[], %(new)s::bigint[]) AS pair (old, new)
+     WHERE stay.person_id = pair.old
+    """,
 )
 
 
@@ -175,7 +251,7 @@ def _close(changes: Sequence[Change], *, survivor: Mapping[int, int]) -> None:
         cursor.execute(
             """
             UPDATE segments_membership AS s
-               SET left_at = c.at, why = s.why || jsonb_build_object('left', c.why)
+               SET left_at = greatest(c.at, s.entered_at), why = s.why || jsonb_build_object('left', c.why)
               FROM unnest(%s::int[], %s::bigint[], %s::timestamptz[], %s::text[]::jsonb[])
                    AS c(segment_id, person_id, at, why)
              WHERE s.segment_id = c.segment_id AND s.person_id = c.person_id AND s.left_at IS NULL
@@ -195,7 +271,8 @@ def _insert(stays: Sequence[tuple[Change, Change | None]], *, survivor: Mapping[
     with (
         connection.cursor() as cursor,
         cursor.copy(
-            "COPY segments_membership (segment_id, person_id, entered_at, left_at, why) FROM STDIN"
+            "COPY segments_membership (segment_id, person_id, origin_person_id, entered_at, left_at, why)"
+            " FROM STDIN"
         ) as copy,
     ):
         for entering, leaving in stays:
@@ -204,18 +281,18 @@ def _insert(stays: Sequence[tuple[Change, Change | None]], *, survivor: Mapping[
                 (
                     entering.segment_id,
                     survivor.get(entering.person, entering.person),
+                    entering.person if entering.person in survivor else None,
                     entering.at,
-                    leaving.at if leaving else None,
+                    max(leaving.at, entering.at) if leaving else None,
                     encode_json(why).decode(),
                 )
             )
 
 
-def _count(changes: Sequence[Change]) -> None:
+def _count(left: Iterable[Change], *, begun: Iterable[Change]) -> None:
     """Move the counts of members along, segments in id order so that two drains never wait in a circle."""
-    moved: dict[int, int] = {}
-    for change in changes:
-        moved[change.segment_id] = moved.get(change.segment_id, 0) + (1 if change.is_entered else -1)
+    moved = Counter(change.segment_id for change in begun)
+    moved.subtract(change.segment_id for change in left)
     with connection.cursor() as cursor:
         cursor.executemany(
             "UPDATE segments_segment SET member_count = member_count + %s WHERE id = %s",

@@ -64,10 +64,14 @@ class Membership(models.Model):
     """A stay in a segment: entered, perhaps left, and why. A return is a new row."""
 
     segment = models.ForeignKey(Segment, on_delete=models.CASCADE, related_name="memberships")
-    person = models.ForeignKey("profiles.Person", on_delete=models.CASCADE, db_constraint=False, db_index=False)
+    person = models.ForeignKey(
+        "profiles.Person", on_delete=models.CASCADE, db_constraint=False, db_index=False
+    )
+    origin_person_id = models.BigIntegerField(null=True)  # who entered, if merged since; un-merge reads it
     entered_at = models.DateTimeField()
     left_at = models.DateTimeField(null=True)
-    why = models.JSONField(default=dict)  # {"entered": <reasons>, "left": <reasons>}
+    # {"entered": <reasons>, "left": <reasons>, "absorbed": [<stays that were open at a merge too>]}
+    why = models.JSONField(default=dict)
 
     objects = MembershipQuerySet.as_manager()
     personal_data = PersonalData(

@@ -343,6 +343,10 @@ def _present(stays: Sequence[Stay], now: datetime) -> Stay | None:
     )
 
 
+def _has_left(stay: Stay, now: datetime) -> bool:
+    return stay.left_at is not None and stay.left_at <= now
+
+
 def _stands(condition: InSegment, facts: Facts, moment: Moment) -> bool:
     stays = facts.stays.get(condition.slug, ())
     present = _present(stays, moment.now)
@@ -355,8 +359,8 @@ def _stands(condition: InSegment, facts: Facts, moment: Moment) -> bool:
             )
         case Standing.LEFT:
             return present is None and any(
-                stay.left_at is not None
-                and stay.left_at <= moment.now
+                _has_left(stay, moment.now)
+                and stay.left_at is not None
                 and lies_in(stay.left_at, condition.during, facts=facts, moment=moment)
                 for stay in stays
             )
@@ -366,5 +370,5 @@ def _standing(facts: Facts, slug: str, now: datetime) -> str:
     stays = facts.stays.get(slug, ())
     if _present(stays, now) is not None:
         return str(Standing.MEMBER)
-    has_left = any(stay.left_at is not None and stay.left_at <= now for stay in stays)
+    has_left = any(_has_left(stay, now) for stay in stays)
     return str(Standing.LEFT if has_left else Standing.NOT_MEMBER)

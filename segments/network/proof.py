@@ -75,4 +75,3 @@ def _empty_event(name: str) -> Event:
     return Event(
         name=name, ts=now, arrival=0, received_at=now, message_id=UUID(int=0), properties={}, context={}
     )
-
