@@ -144,10 +144,11 @@
       send({ type: "track", event: "Consent Updated", properties: {} }); // the context tells the choice
       if (!isGranted()) { forget(); state.anonymousId = uuid(); }
     },
-    reset() {
+    reset() { // whether the device may be remembered stays; what the last person agreed to is not the next one's
       forget();
       state.anonymousId = uuid();
       state.userId = null;
+      state.consent = state.consent && { analytics: isGranted() };
       save();
     },
     flush,
