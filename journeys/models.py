@@ -100,6 +100,8 @@ class Run(models.Model):
             models.Index(fields=["due_at"], condition=models.Q(ended_at=None), name="run_due"),
             models.Index(fields=["person", "journey", "-entered_at"], name="run_person"),  # re-entry, profile
             models.Index(fields=["journey", "-id"], name="run_journey"),  # the people in a journey
+            # How many people are inside, and where.
+            models.Index(fields=["journey"], condition=models.Q(ended_at=None), name="run_open"),
         ]
 
     def __str__(self) -> str:
