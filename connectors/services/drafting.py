@@ -1,0 +1,58 @@
+"""From a row of the outbox to what its channel makes content from."""
+
+from datetime import datetime
+from typing import Any
+
+from connectors.domain.message import Draft, Json, MessageClass
+from connectors.models import Delivery
+from connectors.queries import Addressee
+
+
+def draft_of(delivery: Delivery, *, addressee: Addressee, now: datetime) -> Draft:
+    """Bring together the delivery, its template and its person as they are at `now`."""
+    fields = dict(delivery.fields)
+    subject, body = _content(delivery, fields=fields)
+    return Draft(
+        id=delivery.uuid,
+        recipient=addressee.recipient,
+        action=delivery.action,
+        message_class=MessageClass(delivery.message_class),
+        subject=subject,
+        body=body,
+        fields=fields,
+        variables=variables_of(addressee, context=delivery.context, now=now),
+        origin=origin_of(delivery),
+        decided_at=delivery.decided_at,
+    )
+
+
+def variables_of(addressee: Addressee, *, context: dict[str, Json], now: datetime) -> dict[str, Json]:
+    """What templates may read. `person` has the traits by their own names beside a few of ours."""
+    person = addressee.person
+    return {
+        "event": None,
+        "journey": None,
+        "run": None,
+        **context,
+        "person": {
+            **person.traits,
+            "traits": person.traits,
+            "id": str(person.uuid),
+            **({"email": addressee.reach.address} if addressee.reach.address else {}),
+        },
+        "now": now.isoformat(),
+        "zone": addressee.zone,
+    }
+
+
+def origin_of(delivery: Delivery) -> dict[str, Any]:
+    """Where a delivery comes from, in words that other systems can store."""
+    journey = delivery.context.get("journey") or {}
+    return {"journey": journey.get("slug"), "run": delivery.run_id, "step": delivery.step or None}
+
+
+def _content(delivery: Delivery, *, fields: dict[str, Json]) -> tuple[str, str]:
+    """The subject and body templates: of the template, or written into the step itself."""
+    if delivery.template is not None:
+        return delivery.template.subject, delivery.template.body
+    return str(fields.pop("subject", "")), str(fields.pop("body", ""))

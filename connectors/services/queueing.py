@@ -1,0 +1,124 @@
+"""Putting deliveries into the outbox, taking them back, and queueing them again."""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+from django.db import connection, transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from cdp_site import audit
+from cdp_site.wakeup import wake
+from connectors.domain.message import NewDelivery
+from connectors.models import Delivery
+
+_encoder = msgspec.json.Encoder(decimal_format="number")  # facts hold exact decimals
+_REPLAYABLE = (Delivery.State.DEAD, Delivery.State.BLOCKED, Delivery.State.CANCELLED)
+
+
+def queue_deliveries(outgoing: Sequence[NewDelivery]) -> dict[str, int]:
+    """Queue messages in the caller's transaction; a key that was queued before changes nothing.
+
+    Returns:
+        key -> id of those that are new.
+    """
+    if not outgoing:
+        return {}
+    rows = [_row(delivery) for delivery in outgoing]
+    with connection.cursor() as cursor:
+        cursor.execute(_QUEUE, [list(column) for column in zip(*rows, strict=True)])
+        return dict(cursor.fetchall())
+
+
+# One statement for all rows, as arrays: it runs in the drain, where a model instance a row costs more
+# than the database does. Unknown slugs become null and are found when sending.
+_QUEUE = """
+INSERT INTO connectors_delivery
+       (uuid, key, person_id, journey_id, run_id, step, channel, connection_id, destination, action,
+        template_id, message_class, fields, context, state, due_at, attempt_count, failure_count,
+        last_error, external_id, decided_at)
+SELECT d.uuid, d.key, d.person_id, d.journey_id, d.run_id, d.step, d.channel, c.id,
+       CASE WHEN d.connection = '' THEN d.channel ELSE 'connection:' || d.connection END,
+       d.action, t.id, d.message_class, d.fields::jsonb, d.context::jsonb, 'queued', d.decided_at, 0, 0,
+       '', '', d.decided_at
+  FROM unnest(%s::uuid[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[],
+              %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[])
+       AS d(uuid, key, person_id, journey_id, run_id, step, channel,
+            connection, action, template, message_class, fields, context, decided_at)
+  LEFT JOIN connectors_connection AS c ON c.slug = d.connection
+  LEFT JOIN connectors_template AS t ON t.slug = d.template
+ON CONFLICT (key) DO NOTHING
+RETURNING key, id
+"""
+
+
+def _row(delivery: NewDelivery) -> tuple[Any, ...]:
+    return (
+        uuid4(),
+        delivery.key,
+        delivery.person_id,
+        delivery.journey_id,
+        delivery.run_id,
+        delivery.step,
+        delivery.channel,
+        delivery.connection,
+        delivery.action,
+        delivery.template,
+        delivery.message_class,
+        _encoder.encode(delivery.fields).decode(),
+        _encoder.encode(delivery.context).decode(),
+        delivery.decided_at,
+    )
+
+
+def cancel_for_runs(run_ids: Collection[int], *, reason: str) -> int:
+    """Take back what these runs queued and nobody has begun to send; give how many.
+
+    Called before the deliveries that the end of a run itself decides are queued.
+    """
+    return Delivery.objects.filter(run_id__in=list(run_ids), state=Delivery.State.QUEUED).update(
+        state=Delivery.State.CANCELLED, due_at=None, last_error=reason
+    )
+
+
+def replay_deliveries(
+    found: QuerySet[Delivery], *, actor: str, now: datetime | None = None, render_again: bool = False
+) -> int:
+    """Queue deliveries again that failed, were not allowed or were cancelled; give how many.
+
+    They keep their id, so that a destination which did take one recognises it.
+
+    Args:
+        render_again: make the content anew, from the template as it is now.
+    """
+    now = now or timezone.now()
+    with transaction.atomic():
+        ids = list(
+            found.filter(state__in=_REPLAYABLE)
+            .order_by("id")
+            .select_for_update(of=("self",))
+            .values_list("id", flat=True)
+        )
+        replayed = Delivery.objects.filter(id__in=ids)
+        if render_again:
+            replayed.update(rendered=None)
+        replayed.update(
+            state=Delivery.State.QUEUED, due_at=now, queued_at=now, failure_count=0, last_error=""
+        )
+        _note_replay(ids, actor=actor, render_again=render_again)
+        transaction.on_commit(lambda: wake("deliveries"))
+    return len(ids)
+
+
+def _note_replay(ids: Iterable[int], *, actor: str, render_again: bool) -> None:
+    for delivery_id in ids:
+        audit.record(
+            actor,
+            "delivery.replay",
+            object_kind="delivery",
+            object_id=str(delivery_id),
+            after={"render_again": render_again},
+        )
