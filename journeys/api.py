@@ -1,0 +1,269 @@
+"""Management API of journeys."""
+
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.http import Http404
+from django.shortcuts import get_object_or_404
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import exceptions, serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from cdp_site.api import NewestFirst, actor_of, role_required
+from cdp_site.web import Role
+from journeys.domain.definition import JourneyError, parse_journey
+from journeys.models import Journey
+from journeys.queries import numbers_of
+from journeys.services import (
+    DraftConflict,
+    PeopleInside,
+    SlugTaken,
+    WrongState,
+    create_journey,
+    pause_journey,
+    publish_journey,
+    resume_journey,
+    save_draft,
+    stop_journey,
+)
+
+REPORT_DAYS = 30
+MOST_REPORT_DAYS = 400
+
+
+class JourneyInput(serializers.Serializer[Any]):
+    slug = serializers.SlugField(max_length=80)
+    name = serializers.CharField(max_length=120)
+    document = serializers.DictField(help_text="The journey, as in the documentation of journeys.")
+
+
+class JourneyChange(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=120, required=False)
+    document = serializers.DictField(required=False, help_text="Replaces the draft.")
+    revision = serializers.IntegerField(
+        required=False, help_text="The draft's revision that was read; another one is refused with 409."
+    )
+
+
+class PublishInput(serializers.Serializer[Any]):
+    people_inside = serializers.ChoiceField(choices=["finish", "move", "exit"], default="finish")
+    revision = serializers.IntegerField(required=False)
+
+
+class JourneyOutput(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    slug = serializers.CharField()
+    name = serializers.CharField()
+    state = serializers.CharField()
+    document = serializers.DictField(source="draft")
+    revision = serializers.IntegerField(source="draft_revision")
+    version = serializers.IntegerField(
+        source="live_version.number", default=None, help_text="The version people enter."
+    )
+    published_at = serializers.DateTimeField(source="live_version.published_at", default=None)
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+
+
+class StepReport(serializers.Serializer[Any]):
+    waiting = serializers.IntegerField(help_text="Now.")
+    passed = serializers.IntegerField()
+    not_sent = serializers.IntegerField()
+    failed = serializers.IntegerField()
+    ways = serializers.DictField(child=serializers.IntegerField(), help_text="Of a branch, by case.")
+
+
+class ReportOutput(serializers.Serializer[Any]):
+    inside = serializers.IntegerField(help_text="Now.")
+    entered = serializers.IntegerField()
+    converted = serializers.IntegerField()
+    exited = serializers.IntegerField()
+    finished = serializers.IntegerField()
+    parked = serializers.IntegerField(help_text="Now.")
+    steps = serializers.DictField(child=StepReport())
+
+
+class JourneyConflict(exceptions.APIException):
+    """The journey is not as the caller believes."""
+
+    status_code = status.HTTP_409_CONFLICT
+
+
+_PERMISSIONS = [role_required(writes=[Role.MARKETER])]
+
+
+class JourneyList(APIView):
+    """List the journeys, or create one that only has a draft."""
+
+    permission_classes = _PERMISSIONS
+
+    @extend_schema(responses=JourneyOutput(many=True))
+    def get(self, request: Request) -> Response:
+        pages = NewestFirst()
+        rows = Journey.objects.select_related("live_version")
+        found: list[Any] = pages.paginate_queryset(rows, request, view=self) or []
+        return pages.get_paginated_response(JourneyOutput(found, many=True).data)
+
+    @extend_schema(request=JourneyInput, responses={201: JourneyOutput})
+    def post(self, request: Request) -> Response:
+        data = _valid(JourneyInput(data=request.data))
+        try:
+            parse_journey(data["document"])
+            journey = create_journey(
+                actor_of(request), slug=data["slug"], name=data["name"], document=data["document"]
+            )
+        except JourneyError as error:
+            return _faulty(error)
+        except SlugTaken as error:
+            raise serializers.ValidationError({"slug": [_("Another journey has this slug.")]}) from error
+        journey.refresh_from_db()
+        return Response(JourneyOutput(journey).data, status=status.HTTP_201_CREATED)
+
+
+class JourneyDetail(APIView):
+    """Show a journey, or change its draft."""
+
+    permission_classes = _PERMISSIONS
+
+    @extend_schema(responses=JourneyOutput)
+    def get(self, request: Request, slug: str) -> Response:
+        return Response(JourneyOutput(_journey_or_404(slug)).data)
+
+    @extend_schema(request=JourneyChange, responses=JourneyOutput)
+    def patch(self, request: Request, slug: str) -> Response:
+        data = _valid(JourneyChange(data=request.data))
+        journey = _journey_or_404(slug)
+        document = data.get("document", journey.draft)
+        try:
+            parse_journey(document)
+            save_draft(
+                slug,
+                document=document,
+                revision=data.get("revision", journey.draft_revision),
+                actor=actor_of(request),
+                now=timezone.now(),
+                name=data.get("name"),
+            )
+        except JourneyError as error:
+            return _faulty(error)
+        except DraftConflict as error:
+            raise _stale(error) from error
+        return Response(JourneyOutput(_journey_or_404(slug)).data)
+
+
+class JourneyPublish(APIView):
+    """Make the draft the version that people enter."""
+
+    permission_classes = _PERMISSIONS
+
+    @extend_schema(request=PublishInput, responses=JourneyOutput)
+    def post(self, request: Request, slug: str) -> Response:
+        data = _valid(PublishInput(data=request.data))
+        if data["people_inside"] != PeopleInside.FINISH.value:
+            words = _("People inside can only finish by the version they entered; this cannot be chosen yet.")
+            raise serializers.ValidationError({"people_inside": [words]})
+        try:
+            publish_journey(slug, actor=actor_of(request), now=timezone.now(), revision=data.get("revision"))
+        except Journey.DoesNotExist as error:
+            raise Http404 from error
+        except JourneyError as error:
+            return _faulty(error)
+        except DraftConflict as error:
+            raise _stale(error) from error
+        return Response(JourneyOutput(_journey_or_404(slug)).data)
+
+
+class _JourneyVerb(APIView):
+    """Change what state a journey is in."""
+
+    permission_classes = _PERMISSIONS
+
+    def change(self, slug: str, *, actor: str, now: datetime) -> Journey:
+        raise NotImplementedError
+
+    @extend_schema(request=None, responses=JourneyOutput)
+    def post(self, request: Request, slug: str) -> Response:
+        try:
+            self.change(slug, actor=actor_of(request), now=timezone.now())
+        except Journey.DoesNotExist as error:
+            raise Http404 from error
+        except WrongState as error:
+            words = _("The journey is “%(state)s”; that cannot be done now.") % {"state": error.state}
+            raise JourneyConflict(words) from error
+        return Response(JourneyOutput(_journey_or_404(slug)).data)
+
+
+class JourneyPause(_JourneyVerb):
+    """Let everybody stand still; nobody enters."""
+
+    def change(self, slug: str, *, actor: str, now: datetime) -> Journey:
+        return pause_journey(slug, actor=actor, now=now)
+
+
+class JourneyResume(_JourneyVerb):
+    """Let a paused journey go on."""
+
+    def change(self, slug: str, *, actor: str, now: datetime) -> Journey:
+        return resume_journey(slug, actor=actor, now=now)
+
+
+class JourneyStop(_JourneyVerb):
+    """End the runs of everybody inside; nobody enters."""
+
+    def change(self, slug: str, *, actor: str, now: datetime) -> Journey:
+        return stop_journey(slug, actor=actor, now=now)
+
+
+class JourneyReport(APIView):
+    """How many people came, went on and left."""
+
+    permission_classes = [role_required()]
+
+    @extend_schema(
+        parameters=[OpenApiParameter("days", int, description="How far back to count; 30 by default.")],
+        responses=ReportOutput,
+    )
+    def get(self, request: Request, slug: str) -> Response:
+        since = timezone.now() - timedelta(days=_days(request))
+        return Response(asdict(numbers_of(_journey_or_404(slug), since=since)))
+
+
+def _days(request: Request) -> int:
+    given = request.query_params.get("days", str(REPORT_DAYS))
+    if not given.isascii() or not given.isdigit() or not 0 < int(given[:9]) <= MOST_REPORT_DAYS:
+        words = _("Must be a whole number from 1 to %(most)s.") % {"most": MOST_REPORT_DAYS}
+        raise serializers.ValidationError({"days": [words]})
+    return int(given)
+
+
+def _valid(data: serializers.Serializer[Any]) -> dict[str, Any]:
+    data.is_valid(raise_exception=True)
+    values: dict[str, Any] = data.validated_data
+    return values
+
+
+def _journey_or_404(slug: str) -> Journey:
+    return get_object_or_404(Journey.objects.select_related("live_version"), slug=slug)
+
+
+def _faulty(error: JourneyError) -> Response:
+    """Answer the faults of a document, with paths as the document's own language writes them."""
+    errors = [{"path": fault.path, "message": fault.message.said(translation)} for fault in error.faults]
+    body = {
+        "type": "about:blank",
+        "title": "Bad Request",
+        "status": status.HTTP_400_BAD_REQUEST,
+        "detail": _("The document is no sound journey."),
+        "errors": errors,
+    }
+    return Response(body, status=status.HTTP_400_BAD_REQUEST, content_type="application/problem+json")
+
+
+def _stale(error: DraftConflict) -> JourneyConflict:
+    words = _("The draft was saved meanwhile; it is at revision %(revision)s now.")
+    return JourneyConflict(words % {"revision": error.revision})

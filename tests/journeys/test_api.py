@@ -1,0 +1,157 @@
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from cdp_site.api import issue_token
+from cdp_site.web import Role
+from journeys.models import Journey
+from tests import build
+from tests.journeys.documents import Document, journey, send, wait
+
+pytestmark = pytest.mark.django_db
+
+Body = dict[str, Any]
+
+
+class Api:
+    """The management API as one role sees it."""
+
+    def __init__(self, role: Role) -> None:
+        self.client = Client(headers={"authorization": f"Bearer {issue_token(build.user(role=role))}"})
+
+    def get(self, path: str, *, status: int = 200) -> Body:
+        return self.answered(self.client.get(f"/api/v1/journeys/{path}"), status)
+
+    def post(self, path: str = "", body: Body | None = None, *, status: int = 200) -> Body:
+        response = self.client.post(f"/api/v1/journeys/{path}", body or {}, content_type="application/json")
+        return self.answered(response, status)
+
+    def patch(self, path: str, body: Body, *, status: int = 200) -> Body:
+        response = self.client.patch(f"/api/v1/journeys/{path}", body, content_type="application/json")
+        return self.answered(response, status)
+
+    def answered(self, response: Any, status: int) -> Body:
+        assert response.status_code == status, response.content
+        body: Body = response.json()
+        return body
+
+
+@pytest.fixture
+def api() -> Api:
+    return Api(Role.MARKETER)
+
+
+def cart(document: Document | None = None) -> Body:
+    return {"slug": "cart", "name": "Cart", "document": document or journey()}
+
+
+def test_journey__from_draft_to_live(api: Api) -> None:
+    created = api.post(body=cart(), status=201)
+    assert (created["state"], created["version"], created["revision"]) == ("draft", None, 1)
+    assert api.post("cart/publish/")["state"] == "live"
+    changed = api.patch("cart/", {"document": journey(steps=[wait("b")]), "revision": 1})
+    assert (changed["revision"], changed["version"]) == (2, 1)
+    assert api.post("cart/publish/", {"people_inside": "finish"})["version"] == 2
+    assert api.post("cart/pause/")["state"] == "paused"
+    assert api.post("cart/resume/")["state"] == "live"
+    assert api.post("cart/stop/")["state"] == "stopped"
+    shown = api.get("cart/")
+    assert shown["document"] == journey(steps=[wait("b")])
+    assert [row["slug"] for row in api.get("")["results"]] == ["cart"]
+
+
+def test_create__faults_carry_their_path(api: Api) -> None:
+    problem = api.post(body=cart(journey(steps=[wait(length="soon"), {"kind": "dance"}])), status=400)
+    assert [fault["path"] for fault in problem["errors"]] == ["steps[0].for", "steps[1].kind"]
+    assert problem["status"] == 400
+    assert Journey.objects.count() == 0
+
+
+def test_create__slug_is_taken(api: Api) -> None:
+    api.post(body=cart(), status=201)
+    problem = api.post(body=cart(), status=400)
+    assert problem["errors"] == [{"path": "/slug", "message": "Another journey has this slug."}]
+
+
+@pytest.mark.parametrize("body", [{}, {"slug": "a b"}, {"slug": "a", "name": "A", "document": []}])
+def test_create__incomplete(api: Api, body: Body) -> None:
+    assert api.post(body=body, status=400)["errors"]
+
+
+def test_change__of_an_older_draft(api: Api) -> None:
+    api.post(body=cart(), status=201)
+    api.patch("cart/", {"document": journey(steps=[wait("b")]), "revision": 1})
+    api.patch("cart/", {"document": journey(steps=[wait("c")]), "revision": 1}, status=409)
+    assert api.get("cart/")["document"]["steps"][0]["id"] == "b"
+
+
+def test_change__name_alone(api: Api) -> None:
+    api.post(body=cart(), status=201)
+    changed = api.patch("cart/", {"name": "Abandoned cart"})
+    assert (changed["name"], changed["document"]) == ("Abandoned cart", journey())
+
+
+def test_change__refuses_an_unsound_document(api: Api) -> None:
+    api.post(body=cart(), status=201)
+    problem = api.patch("cart/", {"document": {"entry": {}}}, status=400)
+    assert "steps" in [fault["path"] for fault in problem["errors"]]
+
+
+def test_publish__what_is_named_must_be_there(api: Api) -> None:
+    api.post(body=cart(journey(steps=[send(template="welcome")])), status=201)
+    problem = api.post("cart/publish/", status=400)
+    assert [fault["path"] for fault in problem["errors"]] == ["steps[0].template"]
+    build.template(slug="welcome")
+    assert api.post("cart/publish/")["version"] == 1
+
+
+def test_publish__moving_people_cannot_be_chosen_yet(api: Api) -> None:
+    api.post(body=cart(), status=201)
+    assert api.post("cart/publish/", {"people_inside": "move"}, status=400)["errors"]
+
+
+def test_publish__of_an_older_draft(api: Api) -> None:
+    api.post(body=cart(), status=201)
+    api.patch("cart/", {"name": "Abandoned cart"})
+    api.post("cart/publish/", {"revision": 1}, status=409)
+
+
+@pytest.mark.parametrize("verb", ["pause", "resume", "stop"])
+def test_state__that_does_not_allow_it(api: Api, verb: str) -> None:
+    api.post(body=cart(), status=201)
+    assert api.post(f"cart/{verb}/", status=409)["status"] == 409
+
+
+@pytest.mark.parametrize("verb", ["publish", "pause", "resume", "stop"])
+def test_verbs__unknown_journey(api: Api, verb: str) -> None:
+    api.post(f"nowhere/{verb}/", status=404)
+
+
+def test_report(api: Api) -> None:
+    row = build.journey(slug="cart", document=journey())
+    build.run(journey=row, person=build.person(), step="w")
+    report = api.get("cart/report/?days=7")
+    assert (report["inside"], report["steps"]["w"]["waiting"]) == (1, 1)
+
+
+@pytest.mark.parametrize("days", ["0", "401", "-1", "x", "\N{ARABIC-INDIC DIGIT ONE}", "9" * 5000])
+def test_report__unreasonable_days(api: Api, days: str) -> None:
+    build.journey(slug="cart")
+    api.get(f"cart/report/?days={days}", status=400)
+
+
+def test_service__may_read_and_not_write() -> None:
+    build.journey(slug="cart", document=journey())
+    service = Api(Role.SERVICE)
+    service.get("")
+    service.get("cart/")
+    service.get("cart/report/")
+    service.post(body=cart(), status=403)
+    service.patch("cart/", {"name": "x"}, status=403)
+    for verb in ("publish", "pause", "resume", "stop"):
+        service.post(f"cart/{verb}/", status=403)
+
+
+def test_without_a_token(client: Client) -> None:
+    assert client.get("/api/v1/journeys/").status_code == 401
