@@ -72,7 +72,7 @@ $(done)/base: .venv/pyvenv.cfg requirements/base.txt
 	@mkdir -p $(done) && touch $@
 
 $(done)/durable: $(done)/base requirements/durable.txt tools/durable
-	@tools/durable | tee $@.part
+	@tools/durable > $@.part
 	@mv $@.part $@
 
 $(done)/dev: $(done)/base requirements/dev.txt
