@@ -16,9 +16,10 @@ from django.db import connection
 from connectors.services import NewDelivery
 from journeys.domain.definition import Definition, Role, parse_journey
 from journeys.domain.engine import Decision, Ending, LedgerEntry, Outcome, PastRun, State
+from journeys.domain.nodes import SetTrait
 from journeys.models import Journey, JourneyVersion, Run
 from profiles import partitions
-from profiles.domain.arrival import decode_json, encode_json
+from profiles.domain.exact import decode_json, encode_json
 from profiles.domain.facts import Event, Json
 from segments.domain.conditions import AnyOf, Condition, Reads
 
@@ -49,6 +50,13 @@ class LiveVersion:
     def reads(self) -> Reads:
         """What any condition of the version may ask for."""
         return self.definition.reads
+
+    @property
+    def sets(self) -> frozenset[str]:
+        """The traits that steps of the version may write."""
+        goal_steps = self.definition.goal.steps if self.definition.goal else ()
+        steps = [*self.definition.walk(), *goal_steps]
+        return frozenset(key for step in steps if isinstance(step, SetTrait) for key in step.values)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -174,7 +182,7 @@ class Runs:
                 self.past[person, journey].append(past)
 
     def history(self, person: int, journey: int) -> list[PastRun]:
-        """The runs of a person in a journey; of the ended ones with the same key the newest stands for all."""
+        """The runs of a person in a journey; ended ones with one key are shown as their newest."""
         mine = [
             PastRun(run_id=run.id, key=run.key, entered_at=run.entered_at, ended_at=run.ended_at)
             for run in self.by_person.get(person, ())

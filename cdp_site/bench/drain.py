@@ -168,14 +168,14 @@ def _drain() -> int:
 
 def _copy(events: int) -> int:
     now = datetime.now(UTC).isoformat()
-    line = f"{{}}\t{now}\t1\t1\t{uuid4()}\t{now}\t1\t1\t\\N\t\\N\t" + '{"sku": "sku-1", "price": 5}\t{}\n'
+    rest = f"\t{now}\t1\t1\t{uuid4()}\t{now}\t1\t1\t\\N\t\\N\t" + '{"sku": "sku-1", "price": 5}\t{}\n'
     with connection.cursor() as cursor:
         cursor.execute("CREATE TEMP TABLE bench_event (LIKE profiles_event)")
         cursor.execute("CREATE INDEX ON bench_event (person_id, ts DESC) INCLUDE (name_id, revenue)")
         cursor.execute("CREATE INDEX ON bench_event (name_id, ts) INCLUDE (person_id, revenue)")
         for start in range(0, events, 100):
             with cursor.copy("COPY bench_event FROM STDIN") as copy:
-                copy.write("".join(line.format(person) for person in range(start, start + 100)))
+                copy.write("".join(f"{person}{rest}" for person in range(start, start + 100)))
         cursor.execute("DROP TABLE bench_event")
     return events
 

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import reduce
 from uuid import UUID
 
 from cdp_site.pipeline.rules import RuleId, Rules, since
@@ -38,6 +39,7 @@ from profiles.domain.facts import Event, Facts, Json
 from profiles.domain.history import PersonState
 from profiles.domain.identity import EMAIL
 from profiles.store.write import TraitEntry
+from segments.domain.conditions import Reads
 from segments.live import Change, load_stays, settle, store_changes
 from segments.live import repoint_people as repoint_stays
 from segments.network import SegmentStimulus, Stimulus, TraitStimulus
@@ -64,6 +66,7 @@ class Decider:
     deliveries: list[NewDelivery] = field(default_factory=list)
     cancelled: list[tuple[int, str]] = field(default_factory=list)
     suppressed: dict[str, frozenset[str]] = field(default_factory=dict)
+    watched: dict[int, tuple[frozenset[str], tuple[str, ...]]] = field(default_factory=dict)
     _pending: set[RuleId] = field(default_factory=set)  # to be asked in this moment
 
     def __post_init__(self) -> None:
@@ -71,33 +74,50 @@ class Decider:
 
     # -- reading -----------------------------------------------------------------------------------
 
-    def load(self, people: Collection[int], *, marked: Collection[RuleId], now: datetime) -> frozenset[str]:
-        """Read what rules may ask about these people, before the transaction's own messages.
+    def load(self, marked: Mapping[int, Collection[RuleId]], *, now: datetime) -> None:
+        """Read what rules may ask about people, before the transaction's own messages.
 
-        Returns:
-            The event names that were read: later messages of these names belong into the states.
+        Args:
+            marked: person -> the rules that will be asked about them.
+            now: the earliest moment of asking, timers that are due aside.
         """
-        open_versions = {
-            ("run", run.version.id) for person in people for run in self.runs.by_person.get(person, ())
-        }
-        needs = self.rules.needs_of({*marked, *open_versions})
-        old = {person for person in people if not self.states[person].is_new}
+        needs = {person: self._needs_of(person, rules) for person, rules in marked.items()}
+        for person, reads in needs.items():
+            self.watched[person] = _wanted_names(reads)
+        old = [person for person in marked if not self.states[person].is_new]
         timers = [
             run.due_at
             for person in old
             for run in self.runs.by_person.get(person, ())
             if run.due_at is not None
         ]
-        now = min([now, *timers])
+        everything = reduce(Reads.__or__, needs.values(), Reads())
         store.load_values(self.states, [person for person in old if not self.states[person].has_values])
-        store.load_events(self.states, old, names=needs.event_names, since=since(needs, now=now))
+        store.load_events(
+            self.states,
+            {person: needs[person].event_names for person in old},
+            since=since(everything, now=min([now, *timers])),
+        )
         if self.rules.segments:
             load_stays(self.states, old)
-        journeys = {self.rules.versions[id_].journey_id for kind, id_ in marked if kind == "entry"}
+        journeys = {
+            self.rules.versions[id_].journey_id
+            for rules in marked.values()
+            for kind, id_ in rules
+            if kind == "entry"
+        }
         self.runs.load_past(old, journeys)
-        addresses = {state.email for person in people if (state := self.states[person]).email}
+        addresses = {state.email for person in marked if (state := self.states[person]).email}
         self.suppressed |= suppressed_scopes(addresses, channel=EMAIL)
-        return needs.event_names
+
+    def _needs_of(self, person: int, rules: Collection[RuleId]) -> Reads:
+        inside = [("run", run.version.id) for run in self.runs.by_person.get(person, ())]
+        return self.rules.needs_of(frozenset([*rules, *inside]))
+
+    def sees(self, person: int, name: str) -> bool:
+        """Tell whether a rule may ask this person for events of this name."""
+        wanted = self.watched.get(person)
+        return wanted is not None and (name in wanted[0] or name.startswith(wanted[1]))
 
     # -- deciding ----------------------------------------------------------------------------------
 
@@ -302,6 +322,12 @@ class Decider:
                 cancel_for_runs(run_ids, reason=reason)
         queue_deliveries(self.deliveries)
         return len(self.deliveries)
+
+
+def _wanted_names(reads: Reads) -> tuple[frozenset[str], tuple[str, ...]]:
+    """Event names, and beginnings of event names, that conditions ask for."""
+    starts = tuple(name[:-1] for name in reads.event_names if name.endswith("*"))
+    return reads.event_names, starts
 
 
 def _delivery(run: OpenRun, message: Outgoing, *, event: Event | None, now: datetime) -> NewDelivery:

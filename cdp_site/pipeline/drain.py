@@ -11,28 +11,19 @@ import msgspec
 from django.conf import settings
 from django.db import connection, transaction
 
-from cdp_site.pipeline.deciding import Decider
 from cdp_site.pipeline.retrying import is_passing, retrying
-from cdp_site.pipeline.rules import RuleId, Rules, current_rules
+from cdp_site.pipeline.rules import Rules, current_rules
+from cdp_site.pipeline.walking import Walk
 from connectors.models import Source
 from profiles import store
-from profiles.domain.arrival import Arrived, Refused, SourceTraits, known_zone, read_message
+from profiles.domain.arrival import Arrived, Refused, SourceTraits, read_message
 from profiles.domain.envelope import Envelope, open_envelope, seal_envelope
 from profiles.domain.history import PersonState
-from profiles.domain.identity import ANONYMOUS, Merge, group_people
+from profiles.domain.identity import Merge
 from profiles.domain.messages import decode, instant
 from profiles.store.inbox import HISTORICAL_LANES, Row
 from profiles.store.people import check_ready, today_of
-from profiles.store.write import Changes, ConsentEntry, TraitEntry
-from segments.network import (
-    ConsentStimulus,
-    IdentityStimulus,
-    MergeStimulus,
-    MessageStimulus,
-    Stimulus,
-    TraitStimulus,
-    ZoneStimulus,
-)
+from profiles.store.write import Changes
 
 logger = logging.getLogger(__name__)
 
@@ -192,12 +183,12 @@ def _store(arrived: Sequence[Arrived], *, rules: Rules) -> tuple[int, int]:
     crowd = store.lock_crowd(fresh)
     changes = Changes(crowd=crowd, arrived=fresh, states=crowd.states)
     changes.merges = _resolve(fresh, crowd)
-    pass_ = _Pass(changes=changes, rules=rules)
-    pass_.prepare()
+    walk = Walk(changes=changes, rules=rules)
+    walk.prepare()
     for item in fresh:
-        pass_.take(item)
+        walk.take(item)
     store.write_changes(changes)
-    queued = pass_.decider.write(merged=changes.survivors)
+    queued = walk.decider.write(merged=changes.survivors)
     return len(fresh), queued
 
 
@@ -232,190 +223,3 @@ def _resolve(fresh: Sequence[Arrived], crowd: store.Crowd) -> list[tuple[Merge, 
             survivor[merge.old] = merge.new
             merges.append((merge, item))
     return merges
-
-
-# -- one message after the other -----------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class _Pass:
-    """The way through a batch, message by message."""
-
-    changes: Changes
-    rules: Rules
-    decider: Decider = field(init=False)
-    marks: dict[int, frozenset[RuleId]] = field(default_factory=dict)  # arrival -> rules its event touches
-    watched: set[int] = field(default_factory=set)  # people whose facts were read
-    names: frozenset[str] = frozenset()
-
-    def __post_init__(self) -> None:
-        self.decider = Decider(self.rules, self.changes.states, self.changes.traits)
-
-    def prepare(self) -> None:
-        """Find out whom rules will be asked about, and read what they need to know of them."""
-        states = self.changes.states
-        network = self.rules.network
-        existing = [person for person, state in states.items() if not state.is_new]
-        self.decider.runs.load(existing)
-        marked: set[RuleId] = set()
-        concerned: set[int] = set()
-        need_values: set[int] = set()
-        newborn: set[int] = set()
-        for item in self.changes.arrived:
-            if network.mentions(item.name):
-                touched = network.touched(MessageStimulus(event=item.event()))
-                if touched:
-                    self.marks[item.arrival] = touched
-                    marked |= touched
-                    concerned.add(item.person)
-            person_wide = self._person_wide_marks(item)
-            if states[item.person].is_new and item.person not in newborn:
-                newborn.add(item.person)
-                person_wide |= self.rules.at_birth
-                self.marks[item.arrival] = self.marks.get(item.arrival, frozenset()) | self.rules.at_birth
-            if person_wide:
-                marked |= person_wide
-                concerned.add(item.person)
-            if item.person not in concerned and self.decider.runs.has_due(
-                item.person, until=item.received_at
-            ):
-                concerned.add(item.person)
-            if self._changes_values(item, states[item.person]):
-                need_values.add(item.person)
-        self.watched = self._with_merged(concerned)
-        need_values |= {person for merge, _ in self.changes.merges for person in (merge.old, merge.new)}
-        store.load_values(states, [person for person in need_values if not states[person].has_values])
-        if self.watched:
-            now = min(item.received_at for item in self.changes.arrived)
-            self.names = self.decider.load(self.watched, marked=marked, now=now)
-
-    def _person_wide_marks(self, item: Arrived) -> frozenset[RuleId]:
-        """Rules that a trait, consent, identity or merge of this message may concern."""
-        reading = self.rules.readers
-        found: set[RuleId] = set()
-        if item.traits:
-            found |= reading.of_traits(item.traits)
-        if item.consent:
-            found |= reading.of_consents(item.consent)
-        if item.time_zone and item.time_zone != self.changes.states[item.person].time_zone:
-            found |= reading.zone
-        resolution = item.resolution
-        if resolution and resolution.links:
-            found |= reading.of_identities(kind for (kind, _), _ in resolution.links)
-        if resolution and resolution.merges:
-            found |= reading.everything
-        return frozenset(found)
-
-    def _changes_values(self, item: Arrived, state: PersonState) -> bool:
-        return bool(
-            item.traits
-            or item.consent
-            or (item.time_zone and item.time_zone != state.time_zone)
-            or (item.resolution and any(key[0] != ANONYMOUS for key, _ in item.resolution.links))
-        )
-
-    def _with_merged(self, people: set[int]) -> set[int]:
-        if not self.changes.merges or not people:
-            return set(people)
-        everybody = set(self.changes.states)
-        groups = group_people(everybody, [merge for merge, _ in self.changes.merges])
-        return {member for group in groups.values() if people & set(group) for member in group}
-
-    def take(self, item: Arrived) -> None:
-        """Move the person forward by one message and ask the rules it touches."""
-        assert item.resolution is not None
-        stimuli: list[Stimulus] = []
-        for merge in item.resolution.merges:
-            self._absorb(merge, item)
-            stimuli.append(MergeStimulus())
-        state = self.changes.states[item.person]
-        self.decider.run_timers(item.person, until=item.received_at)
-        self._apply(item, state, stimuli)
-        is_watched = item.person in self.watched
-        if is_watched and self._wants(item.name):
-            state.add_event(item.event())
-        marks = set(self.marks.get(item.arrival, ()))
-        if is_watched:
-            for stimulus in stimuli:
-                marks |= self.rules.network.touched(stimulus)
-        if marks:
-            self.decider.at_moment(
-                item.person,
-                marks,
-                event=item.event(),
-                now=item.received_at,
-                may_enter=not item.is_historical,
-            )
-
-    def _wants(self, name: str) -> bool:
-        return any(
-            name.startswith(wanted[:-1]) if wanted.endswith("*") else name == wanted for wanted in self.names
-        )
-
-    def _absorb(self, merge: Merge, item: Arrived) -> None:
-        states = self.changes.states
-        for person in (merge.old, merge.new):
-            self.decider.run_timers(person, until=item.received_at)
-        states[merge.new].absorb(states[merge.old])
-        self.decider.runs.absorb(old=merge.old, new=merge.new, now=item.received_at)
-
-    def _apply(self, item: Arrived, state: PersonState, stimuli: list[Stimulus]) -> None:
-        state.keys |= frozenset(key for key, _ in item.resolution.links) if item.resolution else frozenset()
-        if item.resolution and item.resolution.links:
-            stimuli.append(IdentityStimulus(kinds=frozenset(key[0] for key, _ in item.resolution.links)))
-        zone = state.time_zone
-        if (
-            item.time_zone
-            and item.ts >= state.last_seen_at
-            and not known_zone(str(state.traits.get("timezone", "")))
-        ):
-            state.time_zone = item.time_zone
-        if item.locale and item.ts >= state.last_seen_at:
-            state.locale = item.locale
-        state.see(item.ts)
-        if item.traits:
-            self._apply_traits(item, state, stimuli)
-        if item.consent:
-            self._apply_consent(item, state, stimuli)
-        if state.time_zone != zone:
-            stimuli.append(ZoneStimulus())
-
-    def _apply_traits(self, item: Arrived, state: PersonState, stimuli: list[Stimulus]) -> None:
-        changed: dict[str, tuple[object, object]] = {}
-        micros = item.micros
-        for key, value in item.traits.items():
-            is_entry, before = state.set_trait(key, value, micros=micros)
-            if not is_entry:
-                continue
-            self.changes.traits.append(
-                TraitEntry(
-                    person=item.person,
-                    key=key,
-                    at=item.ts,
-                    arrival=item.arrival,
-                    value=value,
-                    source_id=item.source_id,
-                    identity_id=item.identity_id,
-                )
-            )
-            changed[key] = (before, state.traits.get(key))
-        if "timezone" in changed:
-            state.time_zone = known_zone(str(state.traits.get("timezone") or "")) or state.time_zone
-        if changed:
-            stimuli.append(TraitStimulus(changes=changed))
-
-    def _apply_consent(self, item: Arrived, state: PersonState, stimuli: list[Stimulus]) -> None:
-        for category, is_granted in item.consent.items():
-            if state.set_consent(category, is_granted, micros=item.micros):
-                self.changes.consents.append(
-                    ConsentEntry(
-                        person=item.person,
-                        category=category,
-                        at=item.ts,
-                        arrival=item.arrival,
-                        is_granted=is_granted,
-                        source_id=item.source_id,
-                        identity_id=item.identity_id,
-                    )
-                )
-        stimuli.append(ConsentStimulus(categories=frozenset(item.consent)))

@@ -6,7 +6,7 @@ transaction decides by rules of two revisions.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import reduce
 from uuid import UUID
@@ -14,13 +14,13 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection
 from django.utils import timezone
-from segments.live import LiveSegment, live_segments
 
 from cdp_site.models import Company
 from journeys.live import LiveVersion, live_versions
 from profiles.domain.facts import Facts
 from segments.domain.conditions import Reads
 from segments.domain.evaluate import holds
+from segments.live import LiveSegment, live_segments
 from segments.network import LiveRule, RuleNetwork
 
 RULES_LOCK = 7302
@@ -41,20 +41,33 @@ class Rules:
     at_birth: frozenset[RuleId]  # segments that somebody of whom nothing is known belongs to
     company_zone: str
 
-    def needs_of(self, marked: Iterable[RuleId]) -> Reads:
+    _needs: dict[frozenset[RuleId], Reads] = field(default_factory=dict)
+
+    def needs_of(self, marked: frozenset[RuleId]) -> Reads:
         """What must be at hand to evaluate these rules and all that may follow from them."""
-        wanted = set(marked)
-        slugs = {self.segments[id_].slug for kind, id_ in wanted if kind == "segment"}
-        grown = True
-        while grown and slugs:
-            grown = False
-            for rule, reads in self.reads.items():
-                if rule not in wanted and reads.segments & slugs:
-                    wanted.add(rule)
-                    if rule[0] == "segment":
-                        slugs.add(self.segments[rule[1]].slug)
-                        grown = True
-        return reduce(Reads.__or__, (self.reads[rule] for rule in wanted), Reads())
+        found = self._needs.get(marked)
+        if found is None:
+            rules = self._with_followers(marked)
+            found = reduce(Reads.__or__, (self.reads[rule] for rule in rules), Reads())
+            if len(self._needs) > 10_000:
+                self._needs.clear()
+            self._needs[marked] = found
+        return found
+
+    def _with_followers(self, marked: frozenset[RuleId]) -> set[RuleId]:
+        """Add the rules that a change of membership or a written trait may lead to."""
+        wanted: set[RuleId] = set()
+        fresh = set(marked)
+        while fresh:
+            wanted |= fresh
+            slugs = {self.segments[id_].slug for kind, id_ in fresh if kind == "segment"}
+            keys = {key for kind, id_ in fresh if kind != "segment" for key in self.versions[id_].sets}
+            fresh = {
+                rule
+                for rule, reads in self.reads.items()
+                if rule not in wanted and (reads.segments & slugs or reads.trait_keys & keys)
+            }
+        return wanted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

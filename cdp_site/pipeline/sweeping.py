@@ -56,7 +56,7 @@ def _sweep_some(after: tuple[datetime, int] | None) -> tuple[int, int, tuple[dat
         changes = Changes(states=states)
         decider = Decider(rules, states, changes.traits)
         decider.runs.load(list(states))
-        decider.load(list(states), marked=(), now=until)
+        decider.load(dict.fromkeys(states, ()), now=until)
         for person in states:
             decider.run_timers(person, until=until)
         store.write_changes(changes)

@@ -5,7 +5,12 @@ that happens to them later enters the person's history through the inbox, like a
 """
 
 from connectors.domain.message import NewDelivery
-from connectors.services.queueing import cancel_for_runs, queue_deliveries, replay_deliveries
+from connectors.services.queueing import (
+    cancel_for_runs,
+    queue_deliveries,
+    replay_deliveries,
+    repoint_people,
+)
 from connectors.services.sending import send_due
 from connectors.services.suppressing import suppress
 
@@ -14,6 +19,7 @@ __all__ = [
     "cancel_for_runs",
     "queue_deliveries",
     "replay_deliveries",
+    "repoint_people",
     "send_due",
     "suppress",
 ]

@@ -14,7 +14,9 @@ from cdp_site import audit
 from cdp_site.wakeup import wake
 from connectors.domain.message import NewDelivery
 from connectors.models import Delivery
+from profiles.arrays import bare, instants, texts
 
+_DUMPS = (bare, texts, bare, bare, bare, *[texts] * 8, instants)
 _encoder = msgspec.json.Encoder(decimal_format="number")  # facts hold exact decimals
 _REPLAYABLE = (Delivery.State.DEAD, Delivery.State.BLOCKED, Delivery.State.CANCELLED)
 
@@ -29,7 +31,9 @@ def queue_deliveries(outgoing: Sequence[NewDelivery]) -> dict[str, int]:
         return {}
     rows = [_row(delivery) for delivery in outgoing]
     with connection.cursor() as cursor:
-        cursor.execute(_QUEUE, [list(column) for column in zip(*rows, strict=True)])
+        cursor.execute(
+            _QUEUE, [dump(column) for dump, column in zip(_DUMPS, zip(*rows, strict=True), strict=True)]
+        )
         return dict(cursor.fetchall())
 
 
@@ -82,6 +86,18 @@ def cancel_for_runs(run_ids: Collection[int], *, reason: str) -> int:
     return Delivery.objects.filter(run_id__in=list(run_ids), state=Delivery.State.QUEUED).update(
         state=Delivery.State.CANCELLED, due_at=None, last_error=reason
     )
+
+
+def repoint_people(old: Sequence[int], new: Sequence[int]) -> None:
+    """Give the deliveries of merged people to their survivors."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE connectors_delivery AS d SET person_id = m.new
+              FROM unnest(%s::bigint[], %s::bigint[]) AS m(old, new) WHERE d.person_id = m.old
+            """,
+            [bare(old), bare(new)],
+        )
 
 
 def replay_deliveries(

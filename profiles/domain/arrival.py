@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from profiles.domain.envelope import Envelope
+from profiles.domain.exact import LazyObject, decode_json, encode_json
 from profiles.domain.facts import Event, Json
 from profiles.domain.identity import (
     ANONYMOUS,
@@ -79,18 +80,6 @@ _context = msgspec.json.Decoder(_Context)
 _promoted = msgspec.json.Decoder(_Promoted)
 _page = msgspec.json.Decoder(_Page)
 _consent = msgspec.json.Decoder(_Consent)
-_exact = msgspec.json.Decoder(float_hook=Decimal)
-_encode = msgspec.json.Encoder(decimal_format="number").encode
-
-
-def decode_json(raw: bytes | str) -> Json:
-    """Read JSON with exact decimals."""
-    return _exact.decode(raw)
-
-
-def encode_json(value: Json) -> bytes:
-    """Write JSON; decimals as numbers."""
-    return _encode(value)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -137,8 +126,8 @@ class Arrived:
                 arrival=self.arrival,
                 received_at=self.received_at,
                 message_id=UUID(self.message_id),
-                properties=_exact.decode(self.properties),
-                context=_exact.decode(self.context),
+                properties=LazyObject(self.properties),
+                context=LazyObject(self.context),
             )
         return self._event
 
@@ -259,10 +248,10 @@ def _merged_context(own: bytes, envelope: Envelope) -> bytes:
     shared = bytes(envelope.context)
     if not shared.startswith(b"{"):
         return own if own.startswith(b"{") else _EMPTY
-    merged: dict[str, Any] = _exact.decode(shared)
+    merged: dict[str, Any] = decode_json(shared)
     if own.startswith(b"{"):
-        merged |= _exact.decode(own)
-    return _encode(merged)
+        merged |= decode_json(own)
+    return encode_json(merged)
 
 
 def _properties_of(kind: str, message: Message) -> bytes:
@@ -288,7 +277,7 @@ def _with(own: bytes, extra: Mapping[str, Any]) -> bytes:
     }
     if not kept:
         return own
-    front = _encode(kept)
+    front = encode_json(kept)
     rest = own[1:].lstrip()
     return front if rest == b"}" else front[:-1] + b"," + rest
 
@@ -305,7 +294,7 @@ def _read_context(arrived: Arrived, raw: bytes, message: Message) -> None:
         own = _traits_bytes(message)
         traits = own if own != _EMPTY else bytes(context.traits)
         if traits.startswith(b"{"):
-            arrived.traits = {key[:200]: value for key, value in _exact.decode(traits).items()}
+            arrived.traits = {key[:200]: value for key, value in decode_json(traits).items()}
             if own == _EMPTY:
                 arrived.properties = traits
     if not has_context:
@@ -328,7 +317,7 @@ def _read_claims(arrived: Arrived, message: Message, context: bytes, *, source: 
     claims: list[Key] = []
     _claim(claims, USER, message.user)
     if source.is_trusted and b'"externalId' in context:
-        claims += external_ids(_exact.decode(context))
+        claims += external_ids(decode_json(context))
     if arrived.kind == "identify":
         _add(claims, EMAIL, arrived.traits.get("email"))
         _add(claims, PHONE, arrived.traits.get("phone"))

@@ -4,16 +4,18 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from django.db import connection, transaction
 
 from profiles import partitions
-from profiles.domain.arrival import Arrived, decode_json
+from profiles.arrays import bare, instant_of, texts
+from profiles.domain.arrival import Arrived
+from profiles.domain.exact import LazyObject, decode_json
 from profiles.domain.facts import Event
 from profiles.domain.history import PersonState
 from profiles.domain.identity import IdentityGraph, Key
-from profiles.store.arrays import bare, instant_of, texts
 
 _name_ids: dict[str, int] = {}
 _names: dict[int, str] = {}
@@ -318,44 +320,59 @@ def load_values(states: Mapping[int, PersonState], ids: Collection[int]) -> None
 
 def load_events(
     states: Mapping[int, PersonState],
-    ids: Collection[int],
+    wanted: Mapping[int, Collection[str]],
     *,
-    names: Collection[str] | None,
     since: datetime | None,
 ) -> None:
-    """Read the history of these people into their states, events of merged persons included.
+    """Read the history of people into their states, events of merged persons included.
 
     Args:
-        names: the event names rules will ask for, some ending in `*`; None for all.
+        wanted: person -> the event names rules will ask for, some ending in `*`.
         since: events before it are not needed; None for all.
     """
-    if not ids or (names is not None and not names):
+    ids_of = lru_cache(maxsize=None)(_ids_of)
+    pairs = {(person, id_) for person, names in wanted.items() for id_ in ids_of(frozenset(names))}
+    if not pairs:
         return
-    name_ids = None if names is None else _ids_of(names)
-    owners = _with_merged(ids)
+    owners = _with_merged({person for person, _ in pairs})
+    stored_under: dict[int, list[int]] = defaultdict(list)
+    for stored, owner in owners.items():
+        stored_under[owner].append(stored)
     with connection.cursor() as cursor:
         cursor.execute(
-            """
-            SELECT person_id, name_id, ts, arrival, received_at, message_id, properties::text, context::text
-              FROM profiles_event
-             WHERE person_id = ANY(%(people)s)
-               AND (%(names)s::int[] IS NULL OR name_id = ANY(%(names)s))
-               AND ts > coalesce(%(since)s::timestamptz, '-infinity')
-             ORDER BY ts, arrival
-            """,
-            {"people": sorted(owners), "names": name_ids, "since": since},
+            _EVENTS,
+            {
+                "people": bare(sorted(owners)),
+                "names": bare(sorted({id_ for _, id_ in pairs})),
+                # One hashed look-up a row: the event names of one person are not another's.
+                "pairs": bare(
+                    stored << 20 | id_ for person, id_ in sorted(pairs) for stored in stored_under[person]
+                ),
+                "since": since,
+            },
         )
-        for person, name_id_, ts, arrival, received_at, message_id, properties, context in cursor.fetchall():
+        for person, name, ts, arrival, received, message_id, properties, context in cursor.fetchall():
             event = Event(
-                name=name_of(name_id_),
-                ts=ts,
+                name=name_of(name),
+                ts=instant_of(ts),
                 arrival=arrival,
-                received_at=received_at,
+                received_at=instant_of(received),
                 message_id=message_id,
-                properties=decode_json(properties),
-                context=decode_json(context),
+                properties=LazyObject(properties),
+                context=LazyObject(context),
             )
             states[owners[person]].events.setdefault(event.name, []).append(event)
+
+
+_EVENTS = """
+SELECT person_id, name_id, (extract(epoch FROM ts) * 1000000)::bigint, arrival,
+       (extract(epoch FROM received_at) * 1000000)::bigint, message_id, properties::text, context::text
+  FROM profiles_event
+ WHERE person_id = ANY(%(people)s::bigint[]) AND name_id = ANY(%(names)s::int[])
+   AND (person_id << 20 | name_id) = ANY(%(pairs)s::bigint[])
+   AND ts > coalesce(%(since)s::timestamptz, '-infinity')
+ ORDER BY ts, arrival
+"""
 
 
 def _ids_of(names: Collection[str]) -> list[int]:

@@ -9,11 +9,12 @@ from typing import Any
 
 from django.db import connection
 
-from profiles.domain.arrival import Arrived, encode_json
+from profiles.arrays import bare, instants, texts
+from profiles.domain.arrival import Arrived
+from profiles.domain.exact import encode_json
 from profiles.domain.facts import Json
 from profiles.domain.history import PersonState
 from profiles.domain.identity import Key, Merge
-from profiles.store.arrays import bare, instants, texts
 from profiles.store.people import Crowd, name_id
 
 _SEARCHED = ("name", "firstName", "lastName", "first_name", "last_name", "email", "phone", "company")

@@ -1,0 +1,196 @@
+"""The way through a batch: people move forward message by message, and rules are asked between."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from cdp_site.pipeline.deciding import Decider
+from cdp_site.pipeline.rules import RuleId, Rules
+from profiles import store
+from profiles.domain.arrival import Arrived, known_zone
+from profiles.domain.history import PersonState
+from profiles.domain.identity import ANONYMOUS, Merge, group_people
+from profiles.store.write import Changes, ConsentEntry, TraitEntry
+from segments.network import (
+    ConsentStimulus,
+    IdentityStimulus,
+    MergeStimulus,
+    MessageStimulus,
+    Stimulus,
+    TraitStimulus,
+    ZoneStimulus,
+)
+
+
+@dataclass(slots=True)
+class Walk:
+    """The way through a batch, message by message."""
+
+    changes: Changes
+    rules: Rules
+    decider: Decider = field(init=False)
+    marks: dict[int, frozenset[RuleId]] = field(default_factory=dict)  # arrival -> rules its event touches
+    born: set[int] = field(default_factory=set)  # new people whose first message was looked at
+
+    def __post_init__(self) -> None:
+        self.decider = Decider(self.rules, self.changes.states, self.changes.traits)
+
+    def prepare(self) -> None:
+        """Find out whom rules will be asked about, and read what they need to know of them."""
+        states = self.changes.states
+        existing = [person for person, state in states.items() if not state.is_new]
+        self.decider.runs.load(existing)
+        marked: dict[int, set[RuleId]] = defaultdict(set)
+        need_values = {person for merge, _ in self.changes.merges for person in (merge.old, merge.new)}
+        for item in self.changes.arrived:
+            rules = self._message_marks(item) | self._person_wide_marks(item)
+            if rules or self.decider.runs.has_due(item.person, until=item.received_at):
+                marked[item.person] |= rules
+            if self._changes_values(item, states[item.person]):
+                need_values.add(item.person)
+        store.load_values(states, [person for person in need_values if not states[person].has_values])
+        if marked:
+            now = min(item.received_at for item in self.changes.arrived)
+            self.decider.load(self._with_merged(marked), now=now)
+
+    def _message_marks(self, item: Arrived) -> frozenset[RuleId]:
+        """Rules that the event itself touches, and those that somebody new may be born into."""
+        touched: frozenset[RuleId] = frozenset()
+        if self.rules.network.mentions(item.name):
+            touched = self.rules.network.touched(MessageStimulus(event=item.event()))
+        if self.rules.at_birth and self.changes.states[item.person].is_new and item.person not in self.born:
+            self.born.add(item.person)
+            touched |= self.rules.at_birth
+        if touched:
+            self.marks[item.arrival] = touched
+        return touched
+
+    def _person_wide_marks(self, item: Arrived) -> frozenset[RuleId]:
+        """Rules that a trait, consent, identity or merge of this message may concern."""
+        reading = self.rules.readers
+        found: set[RuleId] = set()
+        if item.traits:
+            found |= reading.of_traits(item.traits)
+        if item.consent:
+            found |= reading.of_consents(item.consent)
+        if item.time_zone and item.time_zone != self.changes.states[item.person].time_zone:
+            found |= reading.zone
+        resolution = item.resolution
+        if resolution and resolution.links:
+            found |= reading.of_identities(kind for (kind, _), _ in resolution.links)
+        if resolution and resolution.merges:
+            found |= reading.everything
+        return frozenset(found)
+
+    def _changes_values(self, item: Arrived, state: PersonState) -> bool:
+        return bool(
+            item.traits
+            or item.consent
+            or (item.time_zone and item.time_zone != state.time_zone)
+            or (item.resolution and any(key[0] != ANONYMOUS for key, _ in item.resolution.links))
+        )
+
+    def _with_merged(self, marked: Mapping[int, set[RuleId]]) -> dict[int, set[RuleId]]:
+        """Ask the same about everybody whom a merge unites: what one did counts for the other."""
+        if not self.changes.merges:
+            return dict(marked)
+        groups = group_people(self.changes.states, [merge for merge, _ in self.changes.merges])
+        found: dict[int, set[RuleId]] = {}
+        for group in groups.values():
+            rules = set().union(*(marked.get(person, ()) for person in group))
+            if rules or any(person in marked for person in group):
+                found |= dict.fromkeys(group, rules)
+        return found
+
+    def take(self, item: Arrived) -> None:
+        """Move the person forward by one message and ask the rules it touches."""
+        assert item.resolution is not None
+        stimuli: list[Stimulus] = []
+        for merge in item.resolution.merges:
+            self._absorb(merge, item)
+            stimuli.append(MergeStimulus())
+        state = self.changes.states[item.person]
+        self.decider.run_timers(item.person, until=item.received_at)
+        self._apply(item, state, stimuli)
+        if self.decider.sees(item.person, item.name):
+            state.add_event(item.event())
+        marks = set(self.marks.get(item.arrival, ()))
+        if item.person in self.decider.watched:
+            for stimulus in stimuli:
+                marks |= self.rules.network.touched(stimulus)
+        if marks:
+            self.decider.at_moment(
+                item.person,
+                marks,
+                event=item.event(),
+                now=item.received_at,
+                may_enter=not item.is_historical,
+            )
+
+    def _absorb(self, merge: Merge, item: Arrived) -> None:
+        states = self.changes.states
+        for person in (merge.old, merge.new):
+            self.decider.run_timers(person, until=item.received_at)
+        states[merge.new].absorb(states[merge.old])
+        self.decider.runs.absorb(old=merge.old, new=merge.new, now=item.received_at)
+
+    def _apply(self, item: Arrived, state: PersonState, stimuli: list[Stimulus]) -> None:
+        state.keys |= frozenset(key for key, _ in item.resolution.links) if item.resolution else frozenset()
+        if item.resolution and item.resolution.links:
+            stimuli.append(IdentityStimulus(kinds=frozenset(key[0] for key, _ in item.resolution.links)))
+        zone = state.time_zone
+        if (
+            item.time_zone
+            and item.ts >= state.last_seen_at
+            and not known_zone(str(state.traits.get("timezone", "")))
+        ):
+            state.time_zone = item.time_zone
+        if item.locale and item.ts >= state.last_seen_at:
+            state.locale = item.locale
+        state.see(item.ts)
+        if item.traits:
+            self._apply_traits(item, state, stimuli)
+        if item.consent:
+            self._apply_consent(item, state, stimuli)
+        if state.time_zone != zone:
+            stimuli.append(ZoneStimulus())
+
+    def _apply_traits(self, item: Arrived, state: PersonState, stimuli: list[Stimulus]) -> None:
+        changed: dict[str, tuple[object, object]] = {}
+        micros = item.micros
+        for key, value in item.traits.items():
+            is_entry, before = state.set_trait(key, value, micros=micros)
+            if not is_entry:
+                continue
+            self.changes.traits.append(
+                TraitEntry(
+                    person=item.person,
+                    key=key,
+                    at=item.ts,
+                    arrival=item.arrival,
+                    value=value,
+                    source_id=item.source_id,
+                    identity_id=item.identity_id,
+                )
+            )
+            changed[key] = (before, state.traits.get(key))
+        if "timezone" in changed:
+            state.time_zone = known_zone(str(state.traits.get("timezone") or "")) or state.time_zone
+        if changed:
+            stimuli.append(TraitStimulus(changes=changed))
+
+    def _apply_consent(self, item: Arrived, state: PersonState, stimuli: list[Stimulus]) -> None:
+        for category, is_granted in item.consent.items():
+            if state.set_consent(category, is_granted, micros=item.micros):
+                self.changes.consents.append(
+                    ConsentEntry(
+                        person=item.person,
+                        category=category,
+                        at=item.ts,
+                        arrival=item.arrival,
+                        is_granted=is_granted,
+                        source_id=item.source_id,
+                        identity_id=item.identity_id,
+                    )
+                )
+        stimuli.append(ConsentStimulus(categories=frozenset(item.consent)))
