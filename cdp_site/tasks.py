@@ -11,6 +11,7 @@ from django.utils import timezone
 from cdp_site import pipeline
 from cdp_site.models import Heartbeat
 from cdp_site.processes import pulse
+from connectors.services import send_due
 
 _HEARTBEAT_SECONDS = 4.0
 
@@ -27,8 +28,6 @@ def sweep() -> dict[str, int]:
 
 def deliver() -> dict[str, int]:
     """Send deliveries that are due."""
-    from connectors.services import send_due
-
     return send_due()
 
 

@@ -39,8 +39,8 @@ class Job:
 
 
 BEAT_SECONDS = 1.0
-# How many senders may be under way at once in one cluster, its number of workers.
-SENDERS = 3
+# How many senders may be under way at once in one cluster, its number of workers. Each makes many calls.
+SENDERS = 2
 # Seconds after its time at which a timer may run: a message received before it may be in flight that long.
 SWEEP_LAG = 0.2
 
