@@ -6,6 +6,7 @@ from typing import Any
 from connectors.domain.message import Draft, Json, MessageClass
 from connectors.models import Delivery
 from connectors.queries import Addressee
+from connectors.registry import writes_to
 
 
 def draft_of(delivery: Delivery, *, addressee: Addressee, now: datetime) -> Draft:
@@ -53,6 +54,8 @@ def origin_of(delivery: Delivery) -> dict[str, Any]:
 
 def _content(delivery: Delivery, *, fields: dict[str, Json]) -> tuple[str, str]:
     """The subject and body templates: of the template, or written into the step itself."""
+    if not writes_to(delivery.channel):
+        return "", ""  # a task in a CRM has a field "subject" too
     if delivery.template is not None:
         return delivery.template.subject, delivery.template.body
     return str(fields.pop("subject", "")), str(fields.pop("body", ""))
