@@ -85,6 +85,7 @@ def environment(**options: Any) -> Environment:
         "kind": kind_name,
         "category": category_name,
         "message_class": class_name,
+        "cluster": cluster_name,
         "outcome": outcome_name,
         "outcome_tone": outcome_tone,
         "plain": plain,
@@ -227,6 +228,18 @@ def kind_name(kind: str) -> str:
 def category_name(category: str) -> str:
     """Name a purpose that people consent to; the company's own as it was written."""
     return str(CATEGORY_NAMES.get(category) or category.replace("_", " ").capitalize())
+
+
+CLUSTER_NAMES = {
+    "live": gettext_lazy("live: stores messages, moves journeys"),
+    "send": gettext_lazy("send: delivers emails and actions"),
+    "bulk": gettext_lazy("bulk: builds segments, imports, tidies up"),
+}
+
+
+def cluster_name(cluster: str) -> str:
+    """Say what a cluster does."""
+    return str(CLUSTER_NAMES.get(cluster, cluster))
 
 
 OUTCOME_NAMES = {

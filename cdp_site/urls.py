@@ -13,17 +13,43 @@ from django.contrib import admin
 from django.contrib.auth import views as auth
 from django.urls import include, path
 
-from cdp_site.pages import health, overview, person
+from cdp_site.pages import (
+    api_docs,
+    health,
+    metrics,
+    operations,
+    overview,
+    person,
+    person_api,
+    settings_api,
+    settings_pages,
+)
 from cdp_site.web import public_page, staff_page
 
 urlpatterns = [
     path("", overview.overview, name="overview"),
     path("people/<uuid:uuid>/", person.person_page, name="person"),
     path("people/<uuid:uuid>/why/<slug:slug>/", person.person_why, name="person-why"),
+    path("operations/", operations.operations, name="operations"),
+    path("operations/dead-letters/", operations.dead_letters, name="dead-letters"),
+    path("settings/", settings_pages.settings_page, name="settings"),
+    path("settings/company/", settings_pages.company_save, name="company-save"),
+    path("settings/team/", settings_pages.member_add, name="member-add"),
+    path("settings/team/<int:pk>/", settings_pages.member_change, name="member-change"),
+    path("settings/tokens/", settings_pages.token_make, name="token-make"),
+    path("settings/tokens/<int:pk>/revoke/", settings_pages.token_revoke, name="token-revoke"),
+    path("settings/audit/", settings_pages.audit_log, name="audit-log"),
     path("", include("profiles.urls")),
     path("", include("segments.urls")),
     path("", include("journeys.urls")),
     path("", include("connectors.urls")),
+    path("api/v1/people/", person_api.PersonList.as_view(), name="api-person-list"),
+    path("api/v1/people/<uuid:uuid>/", person_api.PersonDetail.as_view(), name="api-person-detail"),
+    path(
+        "api/v1/people/<uuid:uuid>/timeline/", person_api.PersonTimeline.as_view(), name="api-person-timeline"
+    ),
+    path("api/v1/people/<uuid:uuid>/why/", person_api.PersonWhy.as_view(), name="api-person-why"),
+    path("api/v1/settings/", settings_api.CompanySettings.as_view(), name="api-settings"),
     path("", include("profiles.api_urls")),
     path("", include("segments.api_urls")),
     path("", include("journeys.api_urls")),
@@ -37,6 +63,9 @@ urlpatterns = [
     ),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
+    path("metrics", metrics.metrics, name="metrics"),
+    path("api/schema/", api_docs.schema, name="schema"),
+    path("api/docs/", api_docs.docs, name="api-docs"),
     path("favicon.ico", health.favicon, name="favicon"),
     path("admin/", admin.site.urls),
 ]

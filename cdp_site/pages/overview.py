@@ -24,7 +24,8 @@ def overview(request: StaffRequest) -> HttpResponse:
         "traffic": queries.traffic(now=now),
         "sent": queries.messages_sent(now=now),
         "journeys": queries.journeys_now(now=now),
-        "troubles": queries.troubles(now=now),
+        "now": now,
+        "troubles": queries.troubles(),
         "segments": queries.segments_now(now=now),
     }
     return page_or_part(request, page="pages/overview.html", part="pages/_overview.html", context=context)

@@ -10,7 +10,8 @@ from django.db.models import Count, Q
 from django.db.models.functions import TruncHour
 from django.utils import timezone
 
-from connectors.models import Connection, Delivery, Destination
+from cdp_site.pages.operations_queries import Way, ways
+from connectors.models import Delivery
 from journeys.domain.decision import Outcome
 from journeys.models import Decision, Journey, Run
 from profiles.models import Event, EventName
@@ -75,17 +76,6 @@ class JourneyLine:
     entered: int
     converted: int
     parked: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trouble:
-    """A destination with deliveries that failed for good, or that is left alone for now."""
-
-    destination: str
-    dead: int
-    last_error: str
-    is_paused: bool
-    is_off: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,32 +179,9 @@ def _decided(journeys: Sequence[int], *, since: datetime) -> dict[tuple[int, str
     return {(journey, outcome): count for journey, outcome, count in rows}
 
 
-def troubles(*, now: datetime) -> list[Trouble]:
+def troubles() -> list[Way]:
     """The destinations that need somebody, most failures first."""
-    dead = dict(
-        Delivery.objects.filter(state=Delivery.State.DEAD)
-        .values_list("destination")
-        .annotate(Count("pk"))
-        .order_by()
-    )
-    failing = {row.name: row for row in Destination.objects.filter(failure_count__gt=0)}
-    off = {
-        f"connection:{slug}": reason
-        for slug, reason in Connection.objects.filter(is_active=False).values_list("slug", "disabled_reason")
-    }
-    lines = []
-    for name in {*dead, *failing, *off}:
-        row = failing.get(name)
-        lines.append(
-            Trouble(
-                destination=name,
-                dead=dead.get(name, 0),
-                last_error=(row.last_error if row else "") or off.get(name, ""),
-                is_paused=bool(row and row.paused_until and row.paused_until > now),
-                is_off=name in off,
-            )
-        )
-    return sorted(lines, key=lambda line: (-line.dead, line.destination))
+    return [way for way in ways() if way.dead or way.failure_count or way.is_off]
 
 
 def segments_now(*, now: datetime) -> list[SegmentLine]:

@@ -34,9 +34,11 @@
   });
   document.addEventListener("htmx:sendError", () => say(one("#toasts").dataset.offline, true));
 
-  // What refreshes by itself rests while nobody can see it.
+  // What refreshes by itself rests while nobody can see it, and while something in it is unfolded.
   document.addEventListener("htmx:beforeRequest", (event) => {
-    if (document.hidden && event.target.matches("[data-while-visible]")) event.preventDefault();
+    const part = event.target;
+    if (document.hidden && part.matches("[data-while-visible]")) event.preventDefault();
+    if (part.matches("[data-rests-while-open]") && one("details[open]", part)) event.preventDefault();
   });
 
   // Search: "/" goes there from anywhere, arrows walk the hits, Escape closes them.
