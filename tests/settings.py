@@ -24,3 +24,4 @@ STORAGES = {
     # No manifest: a test must not depend on collectstatic having run.
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
+WHITENOISE_AUTOREFRESH = True  # looks for files when asked, so that the directory need not be there
