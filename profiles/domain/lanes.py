@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from profiles.domain.envelope import seal_envelope
-from profiles.domain.messages import MAX_BYTES, Fault, Object, admit
+from profiles.domain.messages import Fault, Gate
 
 LANES: Final = 8  # live ones; as many historical lanes follow them
 
@@ -48,18 +48,23 @@ class Sorted:
 
 def sort_messages(raws: Iterable[msgspec.Raw], *, frame: Frame) -> Sorted:
     """Check each message and put it into the lane of its visitor; a bad one costs the others nothing."""
-    under = _object_decoder.decode(frame.context)
+    admit = Gate(
+        kind=frame.kind,
+        under=_object_decoder.decode(frame.context),
+        is_server=frame.is_server,
+        is_internal=frame.is_internal,
+    ).admit
     found: dict[int, list[msgspec.Raw]] = defaultdict(list)
-    lane_by_key: dict[str, list[msgspec.Raw]] = {}
+    lane_of_key: dict[str, list[msgspec.Raw]] = {}
     result = Sorted()
     for index, raw in enumerate(raws):
-        key = _admit(raw, frame=frame, under=under)
+        key = admit(raw)
         if isinstance(key, Fault):
             result.rejected.append(Rejected(index=index, fault=key, body=_seal([raw], frame=frame)))
             continue
-        lane = lane_by_key.get(key)
+        lane = lane_of_key.get(key)
         if lane is None:
-            lane = lane_by_key[key] = found[lane_of(key, is_historical=frame.is_historical)]
+            lane = lane_of_key[key] = found[lane_of(key, is_historical=frame.is_historical)]
         lane.append(raw)
     for number in sorted(found):
         result.lanes[number] = _seal(found[number], frame=frame)
@@ -70,15 +75,6 @@ def lane_of(key: str, *, is_historical: bool) -> int:
     """Name the lane of a visitor's key."""
     lane = zlib.crc32(key.encode()) % LANES
     return lane + LANES if is_historical else lane
-
-
-def _admit(raw: msgspec.Raw, *, frame: Frame, under: Object | None) -> str | Fault:
-    if len(raw) > MAX_BYTES and not frame.is_internal:
-        return Fault(
-            code="event_too_large",
-            message=f"A message has at most {MAX_BYTES} bytes; this one has {len(raw)}.",
-        )
-    return admit(raw, kind=frame.kind, under=under, is_server=frame.is_server, is_internal=frame.is_internal)
 
 
 def _seal(raws: Iterable[msgspec.Raw], *, frame: Frame) -> bytes:

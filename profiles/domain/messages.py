@@ -1,6 +1,6 @@
 """One inbound message: how it is read, and what makes the door refuse it.
 
-A message is read twice: at the door, in full, so that nothing unreadable gets in (`admit`), and again in
+A message is read twice: at the door, in full, so that nothing unreadable gets in (`Gate`), and again in
 the drain, which takes properties, traits and context as the client's own bytes (`decode`). Fields the
 product does not know are ignored, `null` stands for absent, and a number as an id is its decimal text.
 
@@ -86,17 +86,6 @@ class Reading(Head, kw_only=True):
     traits: Object | None = None
     context: Object | None = None
 
-    def key(self, *, may_be_external: bool) -> str | None:
-        """What keeps one visitor's messages in one lane; None when the message identifies nobody.
-
-        The device goes first: a browser's messages keep their order across the log-in.
-        """
-        key = self.device or self.user
-        if key is None and may_be_external:
-            external = external_ids(self.context)
-            key = external[0][1] if external else None
-        return key or self.person
-
 
 _message_decoder = msgspec.json.Decoder(Message)
 _reading_decoder = msgspec.json.Decoder(Reading)
@@ -107,60 +96,67 @@ def decode(raw: bytes | msgspec.Raw) -> Message:
     return _message_decoder.decode(raw)
 
 
-def admit(
-    raw: bytes | msgspec.Raw,
-    *,
-    kind: str | None = None,
-    under: Object | None = None,
-    is_server: bool = False,
-    is_internal: bool = False,
-) -> str | Fault:
-    """Read and check one message at the door.
+@dataclass(slots=True, kw_only=True)
+class Gate:
+    """Checks the messages of one request.
 
     Args:
-        raw: JSON text, already mended.
         kind: the type that the path names; None in a batch, where each message names its own.
-        under: the batch's context; the message's own keys go before it.
+        under: the batch's context; a message's own keys go before it.
         is_server: the source is the company's own back end, which may name people by other ids.
-        is_internal: the message is our own, which may name a person outright.
-
-    Returns:
-        The visitor's key, whose messages keep their order, or the first reason to refuse the message.
+        is_internal: the messages are our own, which may name a person outright and be of any size.
     """
-    try:
-        message = _reading_decoder.decode(raw)
-    except msgspec.DecodeError as error:
-        return _unreadable(str(error))
-    except RecursionError:
-        return Fault(code="invalid_message", message="The message is nested too deeply.")
-    if kind is not None:
-        message.type = kind
-    if under:
-        message.context = under | (message.context or {})
-    if message.person is not None and not is_internal:
-        return Fault(code="person_refused", message="A client cannot name a person by `_person`.")
-    key = message.key(may_be_external=is_server or is_internal)
-    return check(message, key=key) or key or _NOBODY
 
+    kind: str | None = None
+    under: Object | None = None
+    is_server: bool = False
+    is_internal: bool = False
 
-def check(message: Reading, *, key: str | None) -> Fault | None:
-    """Find the first reason to refuse a message that could be read and whose visitor has this key."""
-    if message.type == "track":
-        if not message.event or len(message.event) > MAX_NAME:
-            return _event_fault(message.event)
-    elif message.type != "page" and (fault := _check_type(message)):
-        return fault
-    if key is None:
-        return _NOBODY
-    if (message.timestamp is not None and instant(message.timestamp) is None) or (
-        message.original_timestamp is not None and instant(message.original_timestamp) is None
-    ):
-        return Fault(code="invalid_timestamp", message="The timestamp is neither ISO 8601 nor an epoch time.")
-    if isinstance(message.message_id, str) and len(message.message_id) > MAX_MESSAGE_ID:
-        return Fault(
-            code="invalid_message_id", message=f"A messageId has at most {MAX_MESSAGE_ID} characters."
-        )
-    return None
+    def admit(self, raw: bytes | msgspec.Raw) -> str | Fault:
+        """Read and check one message, JSON text that is already mended.
+
+        Returns:
+            The visitor's key, whose messages keep their order, or the first reason to refuse the message.
+        """
+        if len(raw) > MAX_BYTES and not self.is_internal:
+            return _too_large(len(raw))
+        try:
+            message = _reading_decoder.decode(raw)
+        except msgspec.DecodeError as error:
+            return _unreadable(str(error))
+        except RecursionError:
+            return Fault(code="invalid_message", message="The message is nested too deeply.")
+        if self.kind is not None:
+            message.type = self.kind
+        if self.under:
+            message.context = self.under | (message.context or {})
+        return self._check(message)
+
+    def _check(self, message: Reading) -> str | Fault:
+        key = message.device or message.user
+        if key is None or message.person is not None:
+            named = self._other_key(message, key)
+            if isinstance(named, Fault):
+                return named
+            key = named
+        if message.type == "track":
+            if not message.event or len(message.event) > MAX_NAME:
+                return _event_fault(message.event)
+        elif message.type != "page" and (fault := _check_type(message)):
+            return fault
+        if not (_is_instant(message.timestamp) and _is_instant(message.original_timestamp)):
+            return _BAD_TIME
+        if isinstance(message.message_id, str) and len(message.message_id) > MAX_MESSAGE_ID:
+            return _LONG_MESSAGE_ID
+        return key
+
+    def _other_key(self, message: Reading, key: str | None) -> str | Fault:
+        if message.person is not None and not self.is_internal:
+            return _PERSON_REFUSED
+        if key is None and (self.is_server or self.is_internal):
+            external = external_ids(message.context)
+            key = external[0][1] if external else None
+        return key or message.person or _NOBODY
 
 
 def external_ids(context: Object | None) -> list[tuple[str, str]]:
@@ -283,6 +279,21 @@ def _unreadable(error: str) -> Fault:
 
 
 _NOBODY = Fault(code="no_user_anon_id", message="The message needs a usable userId or anonymousId.")
+_PERSON_REFUSED = Fault(code="person_refused", message="A client cannot name a person by `_person`.")
+_BAD_TIME = Fault(code="invalid_timestamp", message="The timestamp is neither ISO 8601 nor an epoch time.")
+_LONG_MESSAGE_ID = Fault(
+    code="invalid_message_id", message=f"A messageId has at most {MAX_MESSAGE_ID} characters."
+)
+
+
+def _too_large(size: int) -> Fault:
+    return Fault(
+        code="event_too_large", message=f"A message has at most {MAX_BYTES} bytes; this one has {size}."
+    )
+
+
+def _is_instant(value: Scalar) -> bool:
+    return value is None or instant(value) is not None
 
 
 def _check_type(message: Reading) -> Fault | None:
