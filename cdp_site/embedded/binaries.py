@@ -1,13 +1,12 @@
 """Where PostgreSQL's programs come from: the setting, the wheel, or the system."""
 
 import importlib.util
-import os
 import re
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cdp_site.embedded.account import Account, environment
@@ -77,35 +76,38 @@ def inspect_directory(directory: Path) -> Binaries | None:
 
 
 def reachable(binaries: Binaries, *, account: Account, data_dir: Path) -> Binaries:
-    """Give programs that `account` can execute: these, or a copy of the wheel's in the data directory."""
+    """Give programs that `account` can execute: these, or a copy of them in the data directory."""
     if not account.is_other or not closed_parents(binaries.program("postgres"), account=account):
         return binaries
-    package = binaries.directory.parent.parent
+    return copy_programs(binaries, data_dir=data_dir)
+
+
+def copy_programs(binaries: Binaries, *, data_dir: Path) -> Binaries:
+    """Copy an installation into the data directory, once for each version."""
+    installation = binaries.directory.parent
     copies = data_dir / "programs" / binaries.version
     if not copies.exists():
-        _copy(package, copies)
-    return Binaries(
-        directory=copies / package.name / binaries.directory.parent.name / binaries.directory.name,
-        major=binaries.major,
-        version=binaries.version,
+        _copy(installation, copies)
+    return replace(
+        binaries, directory=copies / installation.parent.name / installation.name / binaries.directory.name
     )
 
 
-def _copy(package: Path, copies: Path) -> None:
-    """Copy an installation so that it is there whole or not at all."""
+def _copy(installation: Path, copies: Path) -> None:
+    """Copy so that it is there whole or not at all, and readable by everybody."""
     copies.parent.mkdir(mode=0o755, exist_ok=True)
     copies.parent.chmod(0o755)
+    package = installation.parent
     with tempfile.TemporaryDirectory(dir=copies.parent) as staging:
         root = Path(staging) / "root"
-        root.mkdir()
-        # The wheel's programs look for their libraries in the sibling directory.
-        for part in (package, package.with_name(f"{package.name}.libs")):
-            if part.exists():
-                shutil.copytree(part, root / part.name, symlinks=True)
+        shutil.copytree(installation, root / package.name / installation.name, symlinks=True)
+        # The wheel's programs look for their libraries in a sibling of their package.
+        libraries = package.with_name(f"{package.name}.libs")
+        if libraries.exists():
+            shutil.copytree(libraries, root / libraries.name, symlinks=True)
         for path in [root, *root.rglob("*")]:
             if not path.is_symlink():
-                is_open = path.is_dir() or os.access(path, os.X_OK) or path.stat().st_mode & 0o100
-                path.chmod(0o755 if is_open else 0o644)
+                path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
         root.rename(copies)
 
 

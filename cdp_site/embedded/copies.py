@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from cdp_site.embedded.account import account_for, environment
-from cdp_site.embedded.binaries import Binaries, find_binaries
+from cdp_site.embedded.binaries import Binaries, find_binaries, reachable
 from cdp_site.embedded.error import EmbeddedError
 from cdp_site.embedded.lock import kept, locked
 from cdp_site.embedded.place import clusters
@@ -122,6 +122,7 @@ def upgrade(server: Server, *, old_programs: str = "") -> Path:
 def _of_version(server: Server, *, binaries: Binaries) -> Ready:
     """The old cluster, ready to start; `prepare` would refuse it."""
     account = account_for(server.account, owned=server.cluster(binaries.major))
+    binaries = reachable(binaries, account=account, data_dir=server.data_dir)
     return Ready(server=server, account=account, binaries=binaries)
 
 

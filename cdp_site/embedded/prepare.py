@@ -39,7 +39,7 @@ def prepare(server: Server, *, may_create_account: bool = False) -> Ready:
     if may_create_account and os.geteuid() == 0 and not server.account and not cluster.exists():
         create_account()
     account = account_for(server.account, owned=cluster if cluster.exists() else None)
-    _refuse_closed_directories(server, account=account)
+    refuse_closed_directories(server, account=account, name=account.name)
     binaries = reachable(binaries, account=account, data_dir=server.data_dir)
     if not cluster.exists():
         make_cluster(server, account=account, binaries=binaries)
@@ -57,11 +57,12 @@ def _refuse_other_versions(server: Server, *, binaries: Binaries) -> None:
         )
 
 
-def _refuse_closed_directories(server: Server, *, account: Account) -> None:
+def refuse_closed_directories(server: Server, *, account: Account, name: str) -> None:
+    """Stop where the account cannot get to the data, with the command that lets it through."""
     closed = closed_parents(server.data_dir / "socket", account=account) if account.is_other else []
     if closed:
         raise EmbeddedError(
-            f"PostgreSQL runs as the user {account.name}, who cannot get to {server.data_dir}. "
+            f"PostgreSQL runs as the user {name}, who cannot get to {server.data_dir}. "
             f"Let them through: chmod o+x {shlex.join(str(path) for path in closed)}"
         )
 
