@@ -4,6 +4,7 @@ Everything is set-wise: runs are read once per batch, decided in memory by the p
 once. `cdp_site.pipeline` owns the order of things; this module knows no messages but the one it is given.
 """
 
+import logging
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from uuid import UUID
 from django.db import connection
 
 from connectors.services import NewDelivery
-from journeys.domain.definition import Definition, Role, parse_journey
+from journeys.domain.definition import Definition, JourneyError, Role, parse_journey
 from journeys.domain.engine import Decision, Ending, LedgerEntry, Outcome, PastRun, State
 from journeys.domain.nodes import SetTrait
 from journeys.models import Journey, JourneyVersion, Run
@@ -22,6 +23,8 @@ from profiles import partitions
 from profiles.domain.exact import decode_json, encode_json
 from profiles.domain.facts import Event, Json
 from segments.domain.conditions import AnyOf, Condition, Reads
+
+logger = logging.getLogger(__name__)
 
 _RUN_ROLES = frozenset({Role.GOAL, Role.EXIT, Role.WAIT})
 
@@ -119,18 +122,26 @@ def live_versions() -> list[LiveVersion]:
         )
         .order_by("journey_id", "number")
     )
-    return [
-        LiveVersion(
-            id=row.id,
-            journey_id=row.journey_id,
-            slug=row.journey.slug,
-            name=row.journey.name,
-            number=row.number,
-            definition=parse_journey(row.document),
-            is_open=row.id == row.journey.live_version_id,
-        )
-        for row in rows
-    ]
+    return [version for row in rows if (version := _read_version(row)) is not None]
+
+
+def _read_version(row: JourneyVersion) -> LiveVersion | None:
+    try:
+        definition = parse_journey(row.document)
+    except JourneyError:
+        # Publishing parses, so only a document of another release gets here. Its people stay where they
+        # are; it must not stop the others.
+        logger.exception("version %s of journey %s cannot be read", row.number, row.journey.slug)
+        return None
+    return LiveVersion(
+        id=row.id,
+        journey_id=row.journey_id,
+        slug=row.journey.slug,
+        name=row.journey.name,
+        number=row.number,
+        definition=definition,
+        is_open=row.id == row.journey.live_version_id,
+    )
 
 
 @dataclass(slots=True)
@@ -199,6 +210,8 @@ class Runs:
 
     def due(self, person: int, *, until: datetime) -> OpenRun | None:
         """The run whose timer comes first, if it is due."""
+        if person not in self.by_person:
+            return None
         found = [
             run
             for run in self.by_person.get(person, ())

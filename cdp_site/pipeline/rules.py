@@ -4,6 +4,7 @@ A drain or sweep holds the shared advisory lock while it decides; a publication 
 transaction decides by rules of two revisions.
 """
 
+import threading
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -127,30 +128,33 @@ def since(reads: Reads, *, now: datetime) -> datetime | None:
     return now - reads.window - timedelta(seconds=1)
 
 
-_cached: Rules | None = None
+class _Cache(threading.local):
+    """The rules of a thread: the networks of durable_rules belong to one thread at a time."""
+
+    rules: Rules | None = None
+
+
+_cache = _Cache()
 
 
 def current_rules() -> Rules:
     """Take the shared lock for this transaction and give the rules in force."""
-    global _cached
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock_shared(%s, 1)", [RULES_LOCK])
         cursor.execute("SELECT revision FROM segments_rulesrevision WHERE id = 1")
         row = cursor.fetchone()
     revision = row[0] if row else 0
-    if _cached is None or _cached.revision != revision:
-        if _cached is not None:
-            _cached.network.close()
-        _cached = _load(revision)
-    return _cached
+    if _cache.rules is None or _cache.rules.revision != revision:
+        forget_rules()
+        _cache.rules = _load(revision)
+    return _cache.rules
 
 
 def forget_rules() -> None:
     """Make the next transaction read the rules anew (tests change them behind the revision's back)."""
-    global _cached
-    if _cached is not None:
-        _cached.network.close()
-    _cached = None
+    if _cache.rules is not None:
+        _cache.rules.network.close()
+    _cache.rules = None
 
 
 def _load(revision: int) -> Rules:
