@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.db import connection
 
-from connectors.services.queueing import cancel_for_runs
+from connectors.services import cancel_for_runs
 from journeys.domain.decision import Outcome
 from journeys.models import Decision, Journey, Run
 from profiles import partitions
