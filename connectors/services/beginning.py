@@ -189,7 +189,7 @@ class Beginner:
         pool = self.pools.of(kind, delivery.connection)
         with pool.channel() as channel:
             content = delivery.rendered or channel.prepare(
-                draft_of(delivery, addressee=addressee, now=now), render=self.renderer
+                draft_of(delivery, kind=kind, addressee=addressee, now=now), render=self.renderer
             )
             message = Message(id=delivery.uuid, attempt=delivery.attempt_count + 1, at=now, content=content)
             request = {**channel.request_of(message), "machine": self.journal.machine}
@@ -213,11 +213,9 @@ class Beginner:
             attempt, kind = attempts.get(delivery.pk), kinds[delivery.pk]
             if attempt is None or kind is None:
                 continue
-            # The instance alone: written with whatever is decided next.
-            delivery.failure_count += 1
-            found[delivery.pk] = _Left(
-                attempt=attempt, found=self._after_interruption(delivery, left=attempt, kind=kind)
-            )
+            made = self._after_interruption(delivery, left=attempt, kind=kind)
+            found[delivery.pk] = _Left(attempt=attempt, found=made)
+            delivery.failure_count += 1  # of the instance; written with whatever is decided next
         return found
 
     def _after_interruption(

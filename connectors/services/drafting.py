@@ -3,16 +3,15 @@
 from datetime import datetime
 from typing import Any
 
-from connectors.domain.message import Draft, Json, MessageClass
+from connectors.domain.message import ChannelKind, Draft, Json, MessageClass
 from connectors.models import Delivery
 from connectors.queries import Addressee
-from connectors.registry import writes_to
 
 
-def draft_of(delivery: Delivery, *, addressee: Addressee, now: datetime) -> Draft:
+def draft_of(delivery: Delivery, *, kind: ChannelKind, addressee: Addressee, now: datetime) -> Draft:
     """Bring together the delivery, its template and its person as they are at `now`."""
     fields = dict(delivery.fields)
-    subject, body = _content(delivery, fields=fields)
+    subject, body = _content(delivery, fields=fields) if kind.writes_to else ("", "")
     return Draft(
         id=delivery.uuid,
         recipient=addressee.recipient,
@@ -53,9 +52,10 @@ def origin_of(delivery: Delivery) -> dict[str, Any]:
 
 
 def _content(delivery: Delivery, *, fields: dict[str, Json]) -> tuple[str, str]:
-    """The subject and body templates: of the template, or written into the step itself."""
-    if not writes_to(delivery.channel):
-        return "", ""  # a task in a CRM has a field "subject" too
+    """The subject and body templates: of the template, or written into the step itself.
+
+    Of a channel that writes to people only: a task in a CRM has a field "subject" too.
+    """
     if delivery.template is not None:
         return delivery.template.subject, delivery.template.body
     return str(fields.pop("subject", "")), str(fields.pop("body", ""))

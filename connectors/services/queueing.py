@@ -1,6 +1,6 @@
 """Putting deliveries into the outbox, taking them back, and queueing them again."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -16,7 +16,7 @@ from connectors.domain.message import NewDelivery
 from connectors.models import Delivery
 from profiles.arrays import bare, instants, texts
 
-_DUMPS = (bare, texts, bare, bare, bare, *[texts] * 8, instants)
+_DUMPS: tuple[Callable[[Sequence[Any]], str], ...] = (bare, texts, bare, bare, bare, *[texts] * 8, instants)
 _encoder = msgspec.json.Encoder(decimal_format="number")  # facts hold exact decimals
 _REPLAYABLE = (Delivery.State.DEAD, Delivery.State.BLOCKED, Delivery.State.CANCELLED)
 
@@ -34,7 +34,8 @@ def queue_deliveries(outgoing: Sequence[NewDelivery]) -> dict[str, int]:
         cursor.execute(
             _QUEUE, [dump(column) for dump, column in zip(_DUMPS, zip(*rows, strict=True), strict=True)]
         )
-        return dict(cursor.fetchall())
+        queued: dict[str, int] = dict(cursor.fetchall())
+    return queued
 
 
 # One statement for all rows, as arrays: it runs in the drain, where a model instance a row costs more

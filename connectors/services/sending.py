@@ -36,11 +36,12 @@ logger = logging.getLogger(__name__)
 
 Clock = Callable[[], datetime]
 
-CALLS_AT_ONCE = 12
-CALLS_A_DESTINATION = 4
+CALLS_AT_ONCE = 16
+CALLS_A_DESTINATION = 6
 CLAIM = 20  # rows of a destination claimed at a time
 RENEW_SECONDS = 5.0
 LOOK_SECONDS = 0.25
+GATHER_SECONDS = 0.01  # waited for more calls to end once one has: their commits are shared
 BUDGET_SECONDS = 20.0  # no new call later: a task ends well before the cluster's time-out
 
 
@@ -133,13 +134,14 @@ class _Sender:
             has_more = may_begin and any(lane.may_have_more for lane in self.lanes.values())
             if not self.running and not has_more:
                 return
-            done, _ = wait(
-                self.running,
-                timeout=LOOK_SECONDS if may_begin else RENEW_SECONDS,
-                return_when=FIRST_COMPLETED,
-            )
-            self._record(done)
+            self._record(self._done(timeout=LOOK_SECONDS if may_begin else RENEW_SECONDS))
             self._renew()
+
+    def _done(self, *, timeout: float) -> set[Future[Made]]:
+        done, _ = wait(self.running, timeout=timeout, return_when=FIRST_COMPLETED)
+        if done:
+            done, _ = wait(self.running, timeout=GATHER_SECONDS)
+        return done
 
     def _look_for_lanes(self) -> None:
         """Find what has become due meanwhile: a call that hangs must not keep the others from it."""

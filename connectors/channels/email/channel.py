@@ -15,6 +15,7 @@ from connectors.connection_settings import SettingsReader
 from connectors.domain import links, mail_body
 from connectors.domain.message import DeliveryError, Draft, Json, Message, MessageClass, Receipt, Renderer
 
+_LONGEST_LINE = 998  # what RFC 5322 allows
 OUTBOX_PAGE = "outbox page"
 
 
@@ -82,6 +83,8 @@ class StoredMail(EmailMultiAlternatives):
     def message(self, **options: Any) -> Any:
         made = super().message(**options)
         made.set_boundary(self.boundary)
+        # The address of List-Unsubscribe is long; folded away from its name some programs miss it.
+        made.policy = made.policy.clone(max_line_length=_LONGEST_LINE)
         return made
 
 
