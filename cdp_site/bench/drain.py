@@ -8,7 +8,7 @@ this process and of its database backend counts, so that a second core doubles t
 import os
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -92,7 +92,7 @@ def _rules(count: int) -> Iterator[None]:
         forget_rules()
 
 
-def _segment(number: int, event: dict[str, object]) -> None:
+def _segment(number: int, event: Mapping[str, object]) -> None:
     condition = {"language": 1, "if": {**event, "during": {"last": "P30D"}}}
     made = Segment.objects.create(
         slug=f"bench-{number}", name=f"Bench {number}", state=Segment.State.LIVE, condition=condition
@@ -102,7 +102,7 @@ def _segment(number: int, event: dict[str, object]) -> None:
     )
 
 
-def _journey(number: int, event: dict[str, object], *, connection: str) -> None:
+def _journey(number: int, event: Mapping[str, object], *, connection: str) -> None:
     document = {
         "language": 1,
         "entry": {

@@ -170,7 +170,7 @@ class Decider:
             self._mark(SegmentStimulus(slug=change.slug))
 
     def _mark(self, stimulus: Stimulus) -> None:
-        self._pending |= self.rules.network.touched(stimulus)
+        self._pending |= self.rules.touched(stimulus)
 
     def _ask_runs(self, person: int, *, event: Event | None, now: datetime) -> None:
         asked = {id_ for kind, id_ in self._pending if kind == "run"}

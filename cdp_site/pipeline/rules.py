@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import reduce
+from typing import cast
 from uuid import UUID
 
 from django.conf import settings
@@ -22,7 +23,7 @@ from profiles.domain.facts import Facts
 from segments.domain.conditions import Reads
 from segments.domain.evaluate import holds
 from segments.live import LiveSegment, live_segments
-from segments.network import LiveRule, RuleNetwork
+from segments.network import LiveRule, RuleNetwork, Stimulus
 
 RULES_LOCK = 7302
 
@@ -43,6 +44,10 @@ class Rules:
     company_zone: str
 
     _needs: dict[frozenset[RuleId], Reads] = field(default_factory=dict)
+
+    def touched(self, stimulus: Stimulus) -> frozenset[RuleId]:
+        """Name the rules whose answer a stimulus may change."""
+        return cast(frozenset[RuleId], self.network.touched(stimulus))
 
     def needs_of(self, marked: frozenset[RuleId]) -> Reads:
         """What must be at hand to evaluate these rules and all that may follow from them."""

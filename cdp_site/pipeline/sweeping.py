@@ -5,6 +5,7 @@ hour's stop of the drain changes when something is decided, not what.
 """
 
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -24,9 +25,9 @@ _IN_FLIGHT = timedelta(milliseconds=200)  # a message received just now may not 
 def sweep() -> dict[str, int]:
     """Advance runs that are due, for a bounded number of people; more are left for the next wake-up."""
     counts = {"people": 0, "queued": 0}
-    after: tuple[datetime, int] | None = None
+    after: datetime | None = None
     for _ in range(_ROUNDS):
-        people, queued, after = retrying(lambda mark=after: _sweep_some(mark))
+        people, queued, after = retrying(partial(_sweep_some, after))
         counts["people"] += people
         counts["queued"] += queued
         if after is None:
@@ -41,14 +42,14 @@ def limit_of_timers(now: datetime) -> datetime:
     return latest if waiting is None else min(latest, waiting)
 
 
-def _sweep_some(after: tuple[datetime, int] | None) -> tuple[int, int, tuple[datetime, int] | None]:
+def _sweep_some(after: datetime | None) -> tuple[int, int, datetime | None]:
     """Advance some people's runs; the last value says where to go on, None at the end."""
     with transaction.atomic():
         rules = current_rules()
         until = limit_of_timers(timezone.now())
         due = Run.objects.open().filter(due_at__lte=until, version_id__in=list(rules.versions))
         if after is not None:
-            due = due.filter(due_at__gte=after[0])
+            due = due.filter(due_at__gte=after)
         candidates = list(due.order_by("due_at", "id").values_list("person_id", "due_at", "id")[:_PEOPLE])
         if not candidates:
             return 0, 0, None
@@ -65,4 +66,4 @@ def _sweep_some(after: tuple[datetime, int] | None) -> tuple[int, int, tuple[dat
             with connection.cursor() as cursor:
                 cursor.execute("NOTIFY deliveries")
     is_full = len(candidates) == _PEOPLE
-    return len(states), queued, (candidates[-1][1], candidates[-1][2]) if is_full else None
+    return len(states), queued, candidates[-1][1] if is_full else None

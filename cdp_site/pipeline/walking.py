@@ -57,7 +57,7 @@ class Walk:
         """Rules that the event itself touches, and those that somebody new may be born into."""
         touched: frozenset[RuleId] = frozenset()
         if self.rules.network.mentions(item.name):
-            touched = self.rules.network.touched(MessageStimulus(event=item.event()))
+            touched = self.rules.touched(MessageStimulus(event=item.event()))
         if self.rules.at_birth and self.changes.states[item.person].is_new and item.person not in self.born:
             self.born.add(item.person)
             touched |= self.rules.at_birth
@@ -117,7 +117,7 @@ class Walk:
         marks = set(self.marks.get(item.arrival, ()))
         if item.person in self.decider.watched:
             for stimulus in stimuli:
-                marks |= self.rules.network.touched(stimulus)
+                marks |= self.rules.touched(stimulus)
         if marks:
             self.decider.at_moment(
                 item.person,

@@ -133,7 +133,7 @@ def drop_repeats(arrived: Sequence[Arrived], *, today: date) -> list[Arrived]:
              ORDER BY id
             ON CONFLICT DO NOTHING RETURNING message_id::text
             """,
-            {"ids": bare(first), "week": week, "before": week - timedelta(days=7)},
+            {"ids": texts(first), "week": week, "before": week - timedelta(days=7)},
         )
         fresh = {row[0] for row in cursor.fetchall()}
     return [item for item in first.values() if item.message_id in fresh]
@@ -207,7 +207,7 @@ def _insert_identities(keys: Sequence[Key], *, source_id: int) -> list[Key]:
             """,
             [source_id, texts(kind for kind, _ in keys), texts(value for _, value in keys)],
         )
-        return cursor.fetchall()
+        return [(kind, value) for kind, value in cursor.fetchall()]
 
 
 def _persons_named(uuids: Sequence[str]) -> dict[str, int]:
