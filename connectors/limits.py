@@ -53,3 +53,10 @@ def _inbox_rows(now: float) -> int:
         except Error:
             _Inbox.rows = 0  # the insert itself will tell the client
     return _Inbox.rows
+
+
+def forget() -> None:
+    """Look at the inbox anew and fill every bucket, as a process that has just started."""
+    with _lock:
+        _buckets.clear()
+        _Inbox.rows, _Inbox.looked_at = 0, float("-inf")
