@@ -2,19 +2,37 @@
 
 from collections.abc import Iterator
 
+import psutil
 import pytest
+from django.db import connection
+from pytest_django import DjangoDbBlocker
 
 from cdp_site import wakeup
-from cdp_site.pipeline.rules import forget_rules
 from profiles import partitions
 from profiles.store.people import forget_names
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Leave nobody on the test database when it is dropped, and nothing of runs that were killed."""
+    with django_db_blocker.unblock():
+        drop_leftovers()
+    yield
+    wakeup.stop()
+
+
+def drop_leftovers() -> None:
+    """Drop test databases whose process is gone; their names carry its id."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT datname FROM pg_database WHERE datname ~ '^test_wayfare_[0-9]+'")
+        for (name,) in cursor.fetchall():
+            if not psutil.pid_exists(int(name.split("_")[2])):
+                cursor.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 
 @pytest.fixture(autouse=True)
 def fresh_process() -> Iterator[None]:
     """Forget what a worker remembers of the database: each test begins with another one."""
     yield
-    wakeup.stop()
-    forget_rules()
     forget_names()
     partitions.forget()

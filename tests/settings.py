@@ -17,6 +17,8 @@ EMBEDDED_SERVER = embedded.Server(
 )
 if not DATABASE_URL:
     DATABASES = {"default": embedded.database(EMBEDDED_SERVER) | {"CONN_HEALTH_CHECKS": True}}
+# Of this process alone: two runs at once must not drop each other's database (tests/conftest.py cleans up).
+DATABASES["default"]["TEST"] = {"NAME": f"test_wayfare_{os.getpid()}"}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STATIC_ROOT = WAYFARE_DATA / "static"
 STORAGES = {
