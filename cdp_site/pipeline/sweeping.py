@@ -19,7 +19,7 @@ from profiles.store.write import Changes
 
 _PEOPLE = 500
 _ROUNDS = 20
-_IN_FLIGHT = timedelta(milliseconds=200)  # a message received just now may not be committed yet
+IN_FLIGHT = timedelta(milliseconds=200)  # a message received just now may not be committed yet
 
 
 def sweep() -> dict[str, int]:
@@ -38,7 +38,7 @@ def sweep() -> dict[str, int]:
 def limit_of_timers(now: datetime) -> datetime:
     """Up to which moment timers may run: no later than the oldest message that is not stored yet."""
     waiting = store.oldest_waiting()
-    latest = now - _IN_FLIGHT
+    latest = now - IN_FLIGHT
     return latest if waiting is None else min(latest, waiting)
 
 

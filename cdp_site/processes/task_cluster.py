@@ -99,7 +99,7 @@ class TaskCluster:
         self._vitals = Vitals(file)
         if self._starts > 1:
             self._vitals.mark_restarted()
-        self._watchdog = Watchdog(self._vitals)
+        self._watchdog = Watchdog(self._vitals, begun_at=time.monotonic())
         self._child = Child(
             Spec(
                 name=self.name,

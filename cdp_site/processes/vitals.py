@@ -9,6 +9,7 @@ clock, which is the same in all processes, except `barren_at`.
 import mmap
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -54,8 +55,9 @@ class Worker:
 class Vitals:
     """The table of one cluster."""
 
-    def __init__(self, file: Path | None) -> None:
-        """Open the table in `file`, or one that only forked children share."""
+    def __init__(self, file: Path | None, *, clock: Callable[[], float] = time.monotonic) -> None:
+        """Open the table in `file`, or (None) one that only forked children share."""
+        self._clock = clock
         self._memory = mmap.mmap(-1, SIZE) if file is None else _map(file)
         self._cells = memoryview(self._memory).cast("d")
 
@@ -77,7 +79,7 @@ class Vitals:
     def note_finished(self) -> None:
         """Say that the calling process, the monitor, has taken a result."""
         self._cells[_MONITOR] = float(os.getpid())
-        self._cells[_FINISHED] = time.monotonic()
+        self._cells[_FINISHED] = self._clock()
 
     def mark_restarted(self) -> None:
         """Leave word that the watchdog started this cluster anew."""
@@ -91,7 +93,7 @@ class Vitals:
 
     def is_time_to_write(self, *, period: float) -> bool:
         """Whether `period` seconds went by since this last said yes."""
-        now = time.monotonic()
+        now = self._clock()
         if now - self._cells[_WRITTEN] < period:
             return False
         self._cells[_WRITTEN] = now
@@ -100,7 +102,7 @@ class Vitals:
     def hand_out(self, job: int) -> None:
         at = _JOBS_AT + job * _JOB
         self._cells[at + _PID] = 0.0
-        self._cells[at + _HANDED] = time.monotonic()
+        self._cells[at + _HANDED] = self._clock()
 
     def handed_at(self, job: int) -> float:
         """When the job was last handed out; 0.0 if never."""
@@ -113,7 +115,7 @@ class Vitals:
         if handed <= 0:  # done: the time stays, with a minus
             return False
         pid = int(self._cells[at + _PID])
-        age = time.monotonic() - handed
+        age = self._clock() - handed
         return age < _LOST_AFTER if pid == 0 else age < _LOST_AT_LAST and is_alive(pid)
 
     def begin(self, job: int) -> None:
@@ -130,7 +132,7 @@ class Vitals:
         if outcome is not Outcome.WORKED:
             rest = min(max(self._cells[at + _REST] * 2, _SHORTEST_REST), _LONGEST_REST)
         self._cells[at + _REST] = rest
-        self._cells[at + _UNTIL] = time.monotonic() + rest if rest else 0.0
+        self._cells[at + _UNTIL] = self._clock() + rest if rest else 0.0
         self._cells[at + _BARREN] = began_at if outcome is Outcome.BARREN else 0.0
         self._cells[at + _HANDED] = -self._cells[at + _HANDED]
 
@@ -151,7 +153,7 @@ class Vitals:
     def note_worker(self, *, limit: float | None) -> None:
         """Say of the calling process that it begins a task of at most `limit` seconds, or (None) is idle."""
         at = self._place_of(os.getpid())
-        now = time.monotonic()
+        now = self._clock()
         self._cells[at + _LIMIT] = limit or 0.0
         self._cells[at + _SINCE] = 0.0 if limit is None else now
         if limit is not None:

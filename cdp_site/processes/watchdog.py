@@ -5,7 +5,6 @@ others then wait for ever, and nothing inside the cluster notices. From outside 
 idle, and yet not even the beat, handed out each second, is begun any more.
 """
 
-import time
 from collections.abc import Callable
 
 from cdp_site.processes.vitals import Vitals, Worker
@@ -22,9 +21,9 @@ _LOOK_SECONDS = 0.5
 class Watchdog:
     """Looks at one cluster, twice a second."""
 
-    def __init__(self, vitals: Vitals) -> None:
+    def __init__(self, vitals: Vitals, *, begun_at: float) -> None:
         self._vitals = vitals
-        self._begun_at = time.monotonic()
+        self._begun_at = begun_at
         self._first_seen_at = 0.0
         self._looked_at = 0.0
         self._suspicious_looks = 0
@@ -66,7 +65,7 @@ class Watchdog:
     def _is_quiet(self, *, now: float) -> bool:
         begun_at = max(self._vitals.started_at, self._first_seen_at)
         taken_at = max(self._vitals.finished_at, self._first_seen_at)
-        return now - begun_at > QUIET or now - taken_at > _UNCOLLECTED
+        return now - begun_at >= QUIET or now - taken_at >= _UNCOLLECTED
 
 
 def _is_overdue(worker: Worker, *, now: float) -> bool:

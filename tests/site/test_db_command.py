@@ -142,7 +142,8 @@ def pretend_version(major: int, *, directory: Path) -> None:
 def fill(server: Server, *, value: int, rows: int = 1) -> None:
     change(
         server,
-        f"CREATE TABLE kept AS SELECT {value} AS answer, md5(n::text) AS filling FROM generate_series(1, {rows}) n",
+        f"CREATE TABLE kept AS SELECT {value} AS answer, md5(n::text) AS filling "
+        f"FROM generate_series(1, {rows}) AS n",
     )
 
 
