@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from django.conf import settings
 from django.utils.translation import gettext, gettext_lazy
 
-from connectors.domain.destination import UrlFault, url_fault
+from connectors.domain.destination import UrlFault, is_private_literal, url_fault
 from connectors.domain.message import Json
 
 LONGEST_TEXT = 2000
@@ -52,6 +53,11 @@ class SettingsReader:
         fault = url_fault(value)
         if fault is not None:
             raise SettingsError(key, str(_URL_FAULTS[fault]))
+        if is_private_literal(value) and not settings.WAYFARE_ALLOW_PRIVATE_DESTINATIONS:
+            raise SettingsError(
+                key,
+                gettext("Private addresses are not called unless WAYFARE_ALLOW_PRIVATE_DESTINATIONS is set."),
+            )
         return value
 
     def texts(self, key: str, *, default: Mapping[str, str]) -> dict[str, str]:

@@ -87,6 +87,11 @@ def addressees(person_ids: Collection[int], *, writes_to: str) -> dict[int, Addr
     }
 
 
+def survivor_of(person_id: int) -> Person | None:
+    """Find a person, or whom they were merged into; None: there is nobody any more."""
+    return _survivors([person_id]).get(person_id)
+
+
 def due_destinations(*, now: datetime) -> list[str]:
     """Name the lanes that have something due and are open: not paused, their connection in use."""
     closed = {

@@ -120,6 +120,7 @@ CRM = ChannelKind(
     needs_connection=True,
     sent_event="CRM Action Sent",
     secret="token",
+    new_secret=None,
     actions=tuple(PATHS),
     read_settings=read_settings,
     open=CrmChannel,

@@ -8,6 +8,7 @@
 import base64
 import binascii
 import json
+import secrets
 from collections.abc import Callable, Mapping
 
 from django.utils import timezone
@@ -93,6 +94,10 @@ def _check_secret(secret: str) -> None:
         )
 
 
+def _new_secret() -> str:
+    return SECRET_MARK + base64.b64encode(secrets.token_bytes(32)).decode()
+
+
 WEBHOOK = ChannelKind(
     name="webhook",
     label=gettext_lazy("Signed webhook"),
@@ -101,6 +106,7 @@ WEBHOOK = ChannelKind(
     needs_connection=True,
     sent_event="Webhook Sent",
     secret="secret",
+    new_secret=_new_secret,
     actions=(),
     read_settings=read_settings,
     open=WebhookChannel,

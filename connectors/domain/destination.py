@@ -43,6 +43,15 @@ def url_fault(url: str) -> UrlFault | None:
     return None
 
 
+def is_private_literal(url: str) -> bool:
+    """Tell whether an address names a private IP outright; a name is judged when it is resolved."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return not is_public(host)
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
 def _unwrapped(address: IPv4Address | IPv6Address) -> list[IPv4Address | IPv6Address]:
     """The addresses a packet may end at."""
     if isinstance(address, IPv4Address):

@@ -161,6 +161,7 @@ class ChannelKind:
     needs_connection: bool
     sent_event: str  # enters the person's history with each delivery that was sent
     secret: str  # the key among the settings that is kept sealed; "" for none
+    new_secret: Callable[[], str] | None  # makes one where none is given; None: it comes from the other side
     actions: tuple[str, ...]  # what it can be asked to do; () where there is one thing only
     read_settings: Callable[[Mapping[str, Json]], dict[str, Json]]  # raises SettingsError
     open: Callable[[Mapping[str, Json], str], Channel]  # settings, secret

@@ -5,21 +5,38 @@ that happens to them later enters the person's history through the inbox, like a
 """
 
 from connectors.domain.message import NewDelivery
+from connectors.services.callbacks import Taken, take_callback
+from connectors.services.content import (
+    ConnectionDraft,
+    TemplateDraft,
+    save_connection,
+    save_template,
+)
 from connectors.services.queueing import (
     cancel_for_runs,
     queue_deliveries,
     replay_deliveries,
     repoint_people,
 )
+from connectors.services.reading import record_click, record_open, unsubscribe
 from connectors.services.sending import send_due
 from connectors.services.suppressing import suppress
 
 __all__ = [
+    "ConnectionDraft",
     "NewDelivery",
+    "Taken",
+    "TemplateDraft",
     "cancel_for_runs",
     "queue_deliveries",
+    "record_click",
+    "record_open",
     "replay_deliveries",
     "repoint_people",
+    "save_connection",
+    "save_template",
     "send_due",
     "suppress",
+    "take_callback",
+    "unsubscribe",
 ]

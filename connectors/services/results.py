@@ -3,8 +3,8 @@
 Their ids are made from the delivery and what happened, so that telling twice counts once.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -31,6 +31,7 @@ class Result:
     at: datetime
     what: str  # tells this happening from others of the delivery: "sent", "bounced", "click:…"
     properties: dict[str, Json]
+    consent: Mapping[str, bool] = field(default_factory=dict)  # what the person said with it
 
 
 def tell_results(results: Sequence[Result], *, now: datetime) -> None:
@@ -84,9 +85,12 @@ def _message(result: Result) -> dict[str, Json]:
         "_person": str(result.person),
         "properties": properties_of(result.delivery) | result.properties,
     }
+    context: dict[str, Json] = {}
     if result.what == "sent" and (identity := _contact_identity(result.delivery)):
-        message["context"] = {"externalIds": [identity]}
-    return message
+        context["externalIds"] = [identity]
+    if result.consent:
+        context["consent"] = {"categoryPreferences": dict(result.consent)}
+    return message | ({"context": context} if context else {})
 
 
 def _contact_identity(delivery: Delivery) -> dict[str, str] | None:

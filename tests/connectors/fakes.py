@@ -64,6 +64,7 @@ def kind_of(channel: Channel, **changes: Any) -> ChannelKind:
         "needs_connection": False,
         "sent_event": "Fake Sent",
         "secret": "",
+        "new_secret": None,
         "actions": (),
         "read_settings": no_settings,
         "open": lambda settings, secret: channel,

@@ -16,6 +16,7 @@ EMAIL = ChannelKind(
     needs_connection=False,
     sent_event="Email Sent",
     secret="",
+    new_secret=None,
     actions=(),
     read_settings=read_settings,
     open=EmailChannel,

@@ -1,6 +1,6 @@
 import pytest
 
-from connectors.domain.destination import UrlFault, is_public, url_fault
+from connectors.domain.destination import UrlFault, is_private_literal, is_public, url_fault
 
 
 @pytest.mark.parametrize(
@@ -49,3 +49,19 @@ def test_is_public(address: str, public: bool) -> None:
 )
 def test_url_fault(url: str, fault: UrlFault | None) -> None:
     assert url_fault(url) == fault
+
+
+@pytest.mark.parametrize(
+    ("url", "private"),
+    [
+        ("http://127.0.0.1:8080/x", True),
+        ("http://[::1]/", True),
+        ("http://localhost/", True),
+        ("http://crm.localhost/", True),
+        ("http://10.0.0.7/", True),
+        ("https://93.184.215.14/", False),
+        ("https://crm.example/", False),
+    ],
+)
+def test_is_private_literal(url: str, private: bool) -> None:
+    assert is_private_literal(url) is private
