@@ -82,7 +82,7 @@ def _changes(journey: Journey, *, now: datetime) -> list[ChangeLine]:
     lines = []
     for change in changes_between(live, draft):
         before, after = (
-            (_said(change.before, templates), _said(change.after, templates))
+            _compared(change, templates)
             if change.part is Part.STEP
             else (_around(live, change.part), _around(draft, change.part))
         )
@@ -115,6 +115,16 @@ def _title(change: Change) -> str:
             return _("Exit rule")
         case Part.SETTINGS:
             return _("Settings")
+
+
+def _compared(change: Change, templates: Mapping[str, str]) -> tuple[str, str]:
+    """The step before and after, in what tells them apart."""
+    before, after = _said(change.before, templates), _said(change.after, templates)
+    if before != after or not change.before or not change.after:
+        return before, after
+    if change.before.name != change.after.name:
+        return title(change.before, translator=translation), title(change.after, translator=translation)
+    return "", after
 
 
 def _said(step: Step | None, templates: Mapping[str, str]) -> str:

@@ -17,13 +17,17 @@
   const centre = () => { const it = canvas(); if (it) it.scrollLeft = (it.scrollWidth - it.clientWidth) / 2; };
   const zoomTo = (value) => { scale = Math.max(LEAST, Math.min(MOST, value)); apply(); centre(); };
   const fit = () => {
-    // Cards far away are smaller, so a picture that has to shrink is measured as it will look.
+    // Cards are smaller when they are far away, so a picture that has to shrink is measured a second time.
     scale = 1;
     apply();
-    one("#zoom").classList.add("far");
     const it = canvas(), tree = one("#zoom");
-    const room = Math.min(1, it.clientWidth / tree.scrollWidth, it.clientHeight / tree.scrollHeight);
-    zoomTo(Math.floor(room * 50) / 50);
+    const room = () => Math.min(1, it.clientWidth / tree.scrollWidth, it.clientHeight / tree.scrollHeight);
+    let wanted = room();
+    if (wanted < FAR) {
+      tree.classList.add("far");
+      wanted = Math.min(FAR - 0.01, room());
+    }
+    zoomTo(Math.floor(wanted * 50) / 50);
   };
 
   const showNumbers = () => {

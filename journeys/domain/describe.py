@@ -6,6 +6,7 @@ English.
 
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import reduce
 from typing import Final, assert_never
 
 from journeys.domain.nodes import (
@@ -22,7 +23,7 @@ from journeys.domain.nodes import (
     Webhook,
 )
 from journeys.domain.schedule import Unit, in_largest_unit
-from segments.domain.conditions import AllOf
+from segments.domain.conditions import AllOf, TraitTest
 from segments.domain.describe import describe
 from segments.domain.phrases import ENGLISH, Translator, gettext_noop
 
@@ -88,15 +89,25 @@ def length_in_words(length: timedelta, *, translator: Translator = ENGLISH) -> s
 
 def entry_summary(entry: Entry, *, translator: Translator = ENGLISH) -> str:
     """Who enters."""
-    if entry.on.where:
-        event = describe(entry.on, translator=translator)
-        told = translator.gettext(gettext_noop("When a message says: {event}")).format(event=event)
-    else:
-        told = translator.gettext(gettext_noop("When “{event}” happens")).format(event=entry.on.name)
+    told = _trigger(entry, translator)
     if entry.condition is None or entry.condition == EVERYBODY:
         return told
     both = translator.gettext(gettext_noop("{trigger}, if: {condition}"))
     return both.format(trigger=told, condition=describe(entry.condition, translator=translator))
+
+
+def _trigger(entry: Entry, translator: Translator) -> str:
+    if not entry.on.where:
+        return translator.gettext(gettext_noop("When “{event}” happens")).format(event=entry.on.name)
+    tests = [
+        describe(TraitTest(path=test.path, comparison=test.comparison), translator=translator)
+        for test in entry.on.where
+    ]
+    pair = translator.gettext("{first} and {second}")
+    joined = reduce(lambda first, second: pair.format(first=first, second=second), tests)
+    return translator.gettext(gettext_noop("When “{event}” happens with {tests}")).format(
+        event=entry.on.name, tests=joined
+    )
 
 
 def _first_word_large(text: str) -> str:
