@@ -13,10 +13,12 @@ from typing import Any
 
 import lucide.jinja
 from django.http import HttpRequest
+from django.template.defaultfilters import filesizeformat
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import formats, timezone
 from django.utils.functional import Promise
+from django.utils.html import conditional_escape
 from django.utils.translation import get_language, gettext, gettext_lazy, ngettext, npgettext, pgettext
 from django_htmx.jinja import htmx_script
 from jinja2 import Environment, StrictUndefined
@@ -90,6 +92,8 @@ def environment(**options: Any) -> Environment:
         "outcome_tone": outcome_tone,
         "plain": plain,
         "pretty": pretty,
+        "size": filesizeformat,
+        "escaped": conditional_escape,  # also of lazy texts that hold markup of Django's
     }
     return env
 

@@ -8,10 +8,9 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from django.contrib.postgres.search import SearchQueryField
+from django.contrib.postgres.search import SearchQuery
 from django.db import connection
-from django.db.models import Exists, OuterRef, QuerySet, Value
-from django.db.models.functions import Cast
+from django.db.models import Exists, OuterRef, QuerySet
 
 from profiles.domain.identity import ANONYMOUS, EMAIL, PHONE, Key, normalise
 from profiles.domain.naming import Naming, naming_of
@@ -217,9 +216,15 @@ def _by_words(text: str, *, limit: int) -> list[Person]:
     if not query:
         return []
     # One letter may fit everybody: only so many are looked at before the latest are chosen.
-    some = Person.objects.filter(search=Cast(Value(query), output_field=SearchQueryField()))
+    some = Person.objects.filter(search=_WrittenQuery(query))
     found = Person.objects.select_related("merged_into").filter(pk__in=some.values("pk")[:MOST_WEIGHED])
     return list(found.order_by("-last_seen_at", "-id")[:limit])
+
+
+class _WrittenQuery(SearchQuery):
+    """A query in PostgreSQL's own notation: its words are compared as they are, not parsed."""
+
+    template = "(%(expressions)s)::tsquery"
 
 
 def prefix_query(text: str) -> str:

@@ -50,9 +50,8 @@ def user(*, role: Role | None = Role.ADMIN, name: str = "", is_superuser: bool =
 def source(*, slug: str = "", kind: str = "http", trust: str = "public", **fields: Any) -> Source:
     """A source with a write key of its own."""
     slug = slug or f"source-{next(_numbers)}"
-    return Source.objects.create(
-        slug=slug, name=slug.capitalize(), kind=kind, trust=trust, write_key=uuid4().hex, **fields
-    )
+    fields = {"name": slug.capitalize(), **fields}
+    return Source.objects.create(slug=slug, kind=kind, trust=trust, write_key=uuid4().hex, **fields)
 
 
 def person(
@@ -257,7 +256,8 @@ def template(*, slug: str = "", subject: str = "Hello", body: str = "<mjml></mjm
 def connection(*, slug: str = "", kind: str = "crm", **fields: Any) -> Connection:
     """A destination."""
     slug = slug or f"connection-{next(_numbers)}"
-    return Connection.objects.create(slug=slug, name=slug.capitalize(), kind=kind, **fields)
+    fields = {"name": slug.capitalize(), **fields}
+    return Connection.objects.create(slug=slug, kind=kind, **fields)
 
 
 def delivery(

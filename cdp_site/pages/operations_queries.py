@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 from django.db.models import Count, Min
+from django.utils.translation import gettext as _
 from django_q.models import Failure
 
 from cdp_site.models import Heartbeat
@@ -216,7 +217,7 @@ def ways() -> list[Way]:
         lines.append(
             Way(
                 name=name,
-                label=target.name if target else name,
+                label=target.name if target else destination_name(name),
                 waiting=waiting[name]["count"] if name in waiting else 0,
                 oldest_at=waiting[name]["oldest"] if name in waiting else None,
                 dead=dead.get(name, 0),
@@ -227,6 +228,11 @@ def ways() -> list[Way]:
             )
         )
     return sorted(lines, key=lambda line: (-line.dead, -line.waiting, line.name))
+
+
+def destination_name(name: str) -> str:
+    """Name a destination that is no connection."""
+    return _("Email") if name == "email" else name
 
 
 def task_failures() -> list[dict[str, Any]]:

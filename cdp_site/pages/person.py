@@ -16,8 +16,8 @@ from django.views.decorators.http import require_safe
 
 from cdp_site.pages.person_queries import profile_of, story_of
 from cdp_site.pages.timeline import Cursor, Group, Line, Wanted, entries_of, line_of
-from cdp_site.pages.timeline.decisions import decision_sentence, reason_words
-from cdp_site.pages.timeline.phrases import GROUP_NAMES, SYMBOLS, reasons
+from cdp_site.pages.timeline.decisions import decision_sentence
+from cdp_site.pages.timeline.phrases import GROUP_NAMES, SYMBOLS, merge_words, reasons
 from cdp_site.web import StaffRequest, page_or_part, staff_page, wants_part
 from journeys.models import Journey
 from profiles.models import Person
@@ -62,7 +62,6 @@ def person_why(request: StaffRequest, uuid: UUID, slug: str) -> HttpResponse:
             "sentence": decision_sentence(
                 {"outcome": decision.outcome, "reason": decision.reason, "journey": journey.name}
             ),
-            "reason": reason_words(decision.reason) if decision.reason else "",
             "why": reasons(decision.tree),
         }
         for decision in reversed(story.decisions)
@@ -99,6 +98,7 @@ def _timeline(request: StaffRequest, person: Person) -> dict[str, Any]:
         "further": further,
         "is_first": "after" not in request.GET,
         "is_filtered": bool(shown or words or on),
+        "merge_words": merge_words,
         "groups": [(group, GROUP_NAMES[group], SYMBOLS[group][0]) for group in Group],
         "shown": shown,
         "words": words,

@@ -4,17 +4,18 @@
   const one = (selector, from = document) => from.querySelector(selector);
   const all = (selector, from = document) => [...from.querySelectorAll(selector)];
   const root = document.documentElement;
-  const yearOf = (name, value) => { document.cookie = `${name}=${encodeURIComponent(value)}; path=/; max-age=31536000; samesite=lax`; };
+  // Both values are plain words (Europe/Berlin, dark): nothing in them needs escaping.
+  const keep = (name, value) => { document.cookie = `${name}=${value}; path=/; max-age=31536000; samesite=lax`; };
   const typing = (target) => target.matches("input, textarea, select, [contenteditable=true]");
 
   // The server shows times in the reader's zone and pages in the chosen theme: both travel as cookies.
-  yearOf("zone", Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC");
+  keep("zone", Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC");
 
   const isDark = () => root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
   document.addEventListener("click", (event) => {
     if (!event.target.closest("[data-theme-toggle]")) return;
     root.dataset.theme = isDark() ? "light" : "dark";
-    yearOf("theme", root.dataset.theme);
+    keep("theme", root.dataset.theme);
   });
 
   // Toasts: the event "toast" of a response's HX-Trigger header, and what went wrong on the way.

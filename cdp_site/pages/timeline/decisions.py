@@ -1,12 +1,14 @@
 """One sentence for an entry of the journeys' ledger."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 from markupsafe import Markup
 
+from cdp_site.jinja import moment
 from cdp_site.pages.timeline.events import fill
 from journeys.domain.decision import Outcome
 
@@ -37,7 +39,8 @@ _REASONS: Final[Mapping[str, str]] = {
     "already_inside": gettext_noop("already inside"),
     "entered_before": gettext_noop("it may be entered once only"),
     "too_soon": gettext_noop("too soon after the last time"),
-    "consent": gettext_noop("no consent"),
+    "consent_denied": gettext_noop("consent was refused"),
+    "consent_unset": gettext_noop("consent was never given"),
     "suppressed": gettext_noop("the address must not be written to"),
     "no_address": gettext_noop("no address is known"),
     "exit_when": gettext_noop("the exit rule holds"),
@@ -53,6 +56,9 @@ def decision_sentence(data: Data) -> Markup:
     if message is None:
         said = {"journey": journey, "outcome": data["outcome"]}
         return fill(_("<b>%(journey)s</b>: %(outcome)s"), said)
+    if data["outcome"] == Outcome.WAITING.value and data["reason"]:
+        until = moment(datetime.fromisoformat(data["reason"]))
+        return fill(_("Waits in <b>%(journey)s</b> until %(until)s"), {"journey": journey, "until": until})
     return fill(_(message), {"journey": journey, "reason": reason_words(data["reason"])})
 
 
@@ -60,3 +66,10 @@ def reason_words(reason: str) -> str:
     """A reason of the ledger in words; a name that somebody gave stays as it is."""
     known = _REASONS.get(reason)
     return _(known) if known else reason or _("no reason given")
+
+
+def reason_shown(data: Data) -> str:
+    """The reason of a decision as its details show it; "" where the sentence says all."""
+    if not data["reason"] or data["outcome"] == Outcome.WAITING.value:
+        return ""
+    return reason_words(data["reason"])

@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 from markupsafe import Markup
 
+from cdp_site.pages.timeline.decisions import reason_words
 from cdp_site.pages.timeline.events import fill
 
 Data = Mapping[str, Any]
@@ -16,7 +17,7 @@ _MAIL: Final = {
     "sending": gettext_noop("Email <b>%(what)s</b> is being sent"),
     "sent": gettext_noop("Was sent the email <b>%(what)s</b>"),
     "dead": gettext_noop("Email <b>%(what)s</b> could not be sent"),
-    "blocked": gettext_noop("Email <b>%(what)s</b> was not sent: no consent, or the address is blocked"),
+    "blocked": gettext_noop("Email <b>%(what)s</b> was not sent: %(why)s"),
     "cancelled": gettext_noop("Email <b>%(what)s</b> was cancelled: the journey had ended"),
 }
 _ACTION: Final = {
@@ -24,7 +25,7 @@ _ACTION: Final = {
     "sending": gettext_noop("<b>%(what)s</b> is going to %(where)s"),
     "sent": gettext_noop("<b>%(what)s</b> went to %(where)s"),
     "dead": gettext_noop("<b>%(what)s</b> could not be delivered to %(where)s"),
-    "blocked": gettext_noop("<b>%(what)s</b> did not go to %(where)s"),
+    "blocked": gettext_noop("<b>%(what)s</b> did not go to %(where)s: %(why)s"),
     "cancelled": gettext_noop("<b>%(what)s</b> for %(where)s was cancelled: the journey had ended"),
 }
 _ACTIONS: Final = {
@@ -37,12 +38,14 @@ _ACTIONS: Final = {
 
 def delivery_sentence(data: Data) -> Markup:
     """Say what was sent, or was to be."""
+    # A delivery that was held back keeps the machine word of the reason where others keep their error.
+    why = reason_words(data["error"])
     if data["channel"] == "email":
-        return fill(
-            _(_MAIL[data["state"]]), {"what": data["subject"] or data["template"] or _("without subject")}
-        )
+        what = data["subject"] or data["template"] or _("without subject")
+        return fill(_(_MAIL[data["state"]]), {"what": what, "why": why})
     where = data["connection"] or data["channel"]
-    return fill(_(_ACTION[data["state"]]), {"what": action_name(data["action"]), "where": where})
+    what = action_name(data["action"])
+    return fill(_(_ACTION[data["state"]]), {"what": what, "where": where, "why": why})
 
 
 def action_name(action: str) -> str:

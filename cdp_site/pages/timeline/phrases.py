@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 from markupsafe import Markup
 
 from cdp_site.jinja import category_name, class_name, kind_name, moment, number
-from cdp_site.pages.timeline.decisions import decision_sentence
+from cdp_site.pages.timeline.decisions import decision_sentence, reason_shown
 from cdp_site.pages.timeline.deliveries import delivery_sentence
 from cdp_site.pages.timeline.entries import Entry, Group, Source
 from cdp_site.pages.timeline.events import event_sentence, fill
@@ -63,6 +63,37 @@ def reasons(tree: Any) -> list[ReasonLine]:
     return explain(tree, translator=translation) if tree else []
 
 
+def as_is(value: object) -> Markup | str:
+    """Show a value of the data, which no translator should touch."""
+    return Markup('<span translate="no">{}</span>').format(value) if value not in (None, "") else ""
+
+
+def origin_words(origin: str) -> str:
+    """Say by which way a consent was given or taken back."""
+    return str(_ORIGINS.get(origin, origin))
+
+
+def merge_words(reason: str) -> str:
+    """Say what made two profiles one."""
+    return str(_OCCASIONS.get(reason, reason))
+
+
+_ORIGINS: Final = {
+    "message": gettext_lazy("a message of a source"),
+    "preference page": gettext_lazy("the preference page"),
+    "one-click": gettext_lazy("the unsubscribe button of a mail program"),
+    "api": gettext_lazy("the API"),
+    "merge": gettext_lazy("the merge of two profiles"),
+}
+_OCCASIONS: Final = {
+    "registered": gettext_lazy("they became known on a device"),
+    "alias": gettext_lazy("a server said that both are one"),
+    "email": gettext_lazy("the same email address"),
+    "external_id": gettext_lazy("the same number in another system"),
+    "by_hand": gettext_lazy("somebody of the team merged them"),
+}
+
+
 def _told(entry: Entry, group: Group, sentence: Markup) -> Line:
     symbol, tone = SYMBOLS[group]
     return Line(
@@ -80,10 +111,10 @@ def _told(entry: Entry, group: Group, sentence: Markup) -> Line:
 def _event(entry: Entry) -> Line:
     data = entry.data
     details = (
-        (_("Event"), data["name"]),
-        (_("Source"), data["source"] or number(data["source_id"])),
+        (_("Event"), as_is(data["name"])),
+        (_("Source"), as_is(data["source"] or data["source_id"])),
         (_("Received"), moment(datetime.fromisoformat(data["received_at"]))),
-        (_("Message"), data["message_id"]),
+        (_("Message"), as_is(data["message_id"])),
     )
     line = _told(entry, group_of(data["name"]), event_sentence(data))
     return replace(line, properties=data["properties"], details=details)
@@ -95,15 +126,15 @@ def _delivery(entry: Entry) -> Line:
     if symbol == "mail" and data["channel"] != "email":
         symbol = "contact" if data["channel"] == "crm" else "webhook"
     details = (
-        (_("Journey"), data["journey"]),
-        (_("Step"), data["step"]),
-        (_("Template"), data["template"]),
-        (_("Connection"), data["connection"]),
+        (_("Journey"), as_is(data["journey"])),
+        (_("Step"), data.get("step_name")),
+        (_("Template"), as_is(data["template"])),
+        (_("Connection"), as_is(data["connection"])),
         (_("Kind of message"), class_name(data["class"])),
         (_("Left at"), moment(datetime.fromisoformat(data["sent_at"])) if data["sent_at"] else ""),
         (_("Attempts"), number(data["attempts"])),
-        (_("Their number"), data["external_id"]),
-        (_("Error"), data["error"]),
+        (_("Their number"), as_is(data["external_id"])),
+        (_("Error"), as_is(data["error"] if data["state"] != "blocked" else "")),
     )
     line = _told(entry, Group.MESSAGES, delivery_sentence(data))
     return replace(
@@ -113,7 +144,11 @@ def _delivery(entry: Entry) -> Line:
 
 def _decision(entry: Entry) -> Line:
     data = entry.data
-    details = ((_("Journey"), data["journey"]), (_("Step"), data["step"]), (_("Reason"), data["reason"]))
+    details = (
+        (_("Journey"), as_is(data["journey"])),
+        (_("Step"), data.get("step_name")),
+        (_("Reason"), reason_shown(data)),
+    )
     line = _told(entry, Group.JOURNEYS, decision_sentence(data))
     return replace(
         line, details=_present(details), why=reasons(data["tree"]), journey=data["journey_slug"] or ""
@@ -136,7 +171,7 @@ def _consent(entry: Entry) -> Line:
     data = entry.data
     said = _("Agreed to <b>%(category)s</b>") if data["granted"] else _("Refused <b>%(category)s</b>")
     line = _told(entry, Group.PROFILE, fill(said, {"category": category_name(data["category"])}))
-    details = ((_("By way of"), data["origin"]), (_("Source"), data["source"]))
+    details = ((_("By way of"), origin_words(data["origin"])), (_("Source"), as_is(data["source"])))
     symbol, tone = ("shield-check", "ok") if data["granted"] else ("shield-off", "bad")
     return replace(line, symbol=symbol, tone=tone, details=_present(details))
 
@@ -149,7 +184,7 @@ def _merge(entry: Entry) -> Line:
     sentence = (
         fill(said, {"identities": names}) if names else fill(_("Another profile became part of this one"))
     )
-    details = ((_("Occasion"), data["reason"]), (_("Made by"), data["actor"]))
+    details = ((_("Occasion"), merge_words(data["reason"])), (_("Made by"), as_is(data["actor"])))
     return replace(_told(entry, Group.PROFILE, sentence), symbol="merge", details=_present(details))
 
 

@@ -6,7 +6,7 @@ those still stored under the ids of merged people are few until the squash moves
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final, LiteralString
@@ -14,8 +14,10 @@ from typing import Any, Final, LiteralString
 from django.db import connection
 from psycopg import sql
 
+from cdp_site.pages.steps import step_names
 from cdp_site.pages.timeline.entries import Cursor, Entry, Group, Source
 from cdp_site.pages.timeline.groups import group_of
+from journeys.models import JourneyVersion
 from profiles.models import PersonTotal
 
 SOURCES_OF: Final[dict[Group, frozenset[Source]]] = {
@@ -69,8 +71,9 @@ BRANCHES: Final = (
             'action', d.action, 'subject', d.rendered->>'subject', 'template', t.name,
             'connection', c.name, 'error', d.last_error, 'sent_at', d.sent_at, 'class', d.message_class,
             'step', d.step, 'attempts', d.attempt_count, 'external_id', d.external_id,
-            'journey', j.name, 'journey_slug', j.slug)""",
-        tables="""connectors_delivery AS d LEFT JOIN connectors_template AS t ON t.id = d.template_id
+            'journey', j.name, 'journey_slug', j.slug, 'version_id', r.version_id)""",
+        tables="""connectors_delivery AS d LEFT JOIN journeys_run AS r ON r.id = d.run_id
+            LEFT JOIN connectors_template AS t ON t.id = d.template_id
             LEFT JOIN connectors_connection AS c ON c.id = d.connection_id
             LEFT JOIN journeys_journey AS j ON j.id = d.journey_id""",
         where="d.person_id = ANY(%(everyone)s)",
@@ -137,8 +140,10 @@ def entries_of(people: Sequence[int], *, wanted: Wanted, limit: int) -> list[Ent
     Args:
         people: the ids that rows of this one person carry, the person's own first.
     """
-    names = _names_in(people, wanted.groups) if wanted.groups else []
-    branches = [branch for branch in BRANCHES if _is_wanted(branch, wanted.groups, has_names=bool(names))]
+    event_names = _names_in(people, wanted.groups) if wanted.groups else []
+    branches = [
+        branch for branch in BRANCHES if _is_wanted(branch, wanted.groups, has_names=bool(event_names))
+    ]
     if len(people) == 1:
         branches = [branch for branch in branches if "%(merged)s" not in branch.where]
     if not branches:
@@ -149,7 +154,7 @@ def entries_of(people: Sequence[int], *, wanted: Wanted, limit: int) -> list[Ent
         "person": people[0],
         "merged": list(people[1:]),
         "everyone": list(people),
-        "names": names,
+        "names": event_names,
         "words": f"%{_escaped(wanted.words)}%",
         "limit": limit,
     }
@@ -157,10 +162,29 @@ def entries_of(people: Sequence[int], *, wanted: Wanted, limit: int) -> list[Ent
         values |= {"at": wanted.after.at, "rank": wanted.after.rank, "tie": wanted.after.tie}
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
-        return [
-            Entry(source=Source(rank), at=at, tie=tie, data=json.loads(data, parse_float=Decimal))
+        rows = [
+            (rank, at, tie, json.loads(data, parse_float=Decimal))
             for rank, at, tie, data in cursor.fetchall()
         ]
+    names = _step_names({data["version_id"] for _rank, _at, _tie, data in rows if data.get("version_id")})
+    return [
+        Entry(source=Source(rank), at=at, tie=tie, data=_with_step(data, names))
+        for rank, at, tie, data in rows
+    ]
+
+
+def _step_names(versions: Collection[int]) -> dict[int, dict[str, str]]:
+    """Names of steps by the version that a run goes by."""
+    if not versions:
+        return {}
+    found = JourneyVersion.objects.filter(pk__in=versions).values_list("pk", "document")
+    return {version: step_names(document) for version, document in found}
+
+
+def _with_step(data: dict[str, Any], names: Mapping[int, Mapping[str, str]]) -> dict[str, Any]:
+    if not data.get("step"):
+        return data
+    return data | {"step_name": names.get(data.get("version_id", 0), {}).get(data["step"], data["step"])}
 
 
 _READ: Final = sql.SQL(
