@@ -336,11 +336,8 @@ def _entry(facts: Facts) -> Event:
     return facts.entry
 
 
-def _present(stays: Sequence[Stay], now: datetime) -> Stay | None:
-    return next(
-        (stay for stay in stays if stay.entered_at <= now and (stay.left_at is None or stay.left_at > now)),
-        None,
-    )
+def _is_present(stay: Stay, now: datetime) -> bool:
+    return stay.entered_at <= now and (stay.left_at is None or stay.left_at > now)
 
 
 def _has_left(stay: Stay, now: datetime) -> bool:
@@ -349,26 +346,25 @@ def _has_left(stay: Stay, now: datetime) -> bool:
 
 def _stands(condition: InSegment, facts: Facts, moment: Moment) -> bool:
     stays = facts.stays.get(condition.slug, ())
-    present = _present(stays, moment.now)
+    present = [stay for stay in stays if _is_present(stay, moment.now)]
     match condition.standing:
         case Standing.NOT_MEMBER:
-            return present is None
+            return not present
         case Standing.MEMBER:
-            return present is not None and lies_in(
-                present.entered_at, condition.during, facts=facts, moment=moment
+            return any(
+                lies_in(stay.entered_at, condition.during, facts=facts, moment=moment) for stay in present
             )
         case Standing.LEFT:
-            return present is None and any(
-                _has_left(stay, moment.now)
-                and stay.left_at is not None
-                and lies_in(stay.left_at, condition.during, facts=facts, moment=moment)
+            return not present and any(
+                lies_in(stay.left_at, condition.during, facts=facts, moment=moment)
                 for stay in stays
+                if stay.left_at is not None and _has_left(stay, moment.now)
             )
 
 
 def _standing(facts: Facts, slug: str, now: datetime) -> str:
     stays = facts.stays.get(slug, ())
-    if _present(stays, now) is not None:
+    if any(_is_present(stay, now) for stay in stays):
         return str(Standing.MEMBER)
     has_left = any(_has_left(stay, now) for stay in stays)
     return str(Standing.LEFT if has_left else Standing.NOT_MEMBER)

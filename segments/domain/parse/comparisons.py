@@ -205,7 +205,7 @@ def _return(value: Json, path: str) -> Value:
     keys = Keys(value, path)
     length = read_length(keys.take("within_next"), keys.where("within_next"))
     keys.finish()
-    if length.seconds or length.months * 31 + length.days > 366:
+    if length.seconds or length.months > 12 or length.months * 30 + length.days > 366:
         raise ConditionError(f"{path}.within_next", gettext_noop("must be whole days, at most 366"))
     return length
 

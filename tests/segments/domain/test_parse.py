@@ -209,8 +209,10 @@ def test_reads__gathers_what_must_be_at_hand() -> None:
     assert found.event_names == {"a", "b*"}
     assert found.window is not None
     assert found.window.days == 7
-    assert (found.trait_keys, found.segments) == ({"address"}, {"vip"})
-    assert (found.consents, found.identity_kinds) == ({"mail"}, {"email"})
+    assert found.trait_keys == {"address"}
+    assert found.segments == {"vip"}
+    assert found.consents == {"mail"}
+    assert found.identity_kinds == {"email"}
     assert (found.needs_context, found.needs_entry, found.needs_zone) == (False, False, False)
 
 

@@ -1,0 +1,237 @@
+"""The readers of a condition agree: in memory and in SQL, now and in the past, everybody and a few."""
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from itertools import count
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from hypothesis import HealthCheck, Phase, currently_in_test_context, given, note, settings
+
+from segments.compiler import Scope, people_query
+from segments.compiler.operators import COMPILED
+from segments.domain.conditions import Condition
+from segments.domain.describe import describe
+from segments.domain.evaluate import evaluate, holds
+from segments.domain.explain import explain
+from segments.domain.operators import OPERATORS, Operator, Takes
+from segments.domain.parse import ConditionError, parse_condition, to_json
+from segments.models import Segment
+from tests.segments.worlds import DAY, NAMES, NOW, SLUGS, VALUES, WANTED, Member, World, facts_of, worlds
+
+_TREES_A_WORLD = 4
+_THEN = NOW - DAY
+
+
+def agreement(examples: int) -> settings:
+    """Settings of a generated test over so many trees."""
+    return settings(
+        max_examples=examples // _TREES_A_WORLD,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        database=None,
+        phases=[Phase.generate, Phase.shrink],
+    )
+
+
+def test_operators__have_the_same_keys_in_every_table() -> None:
+    assert COMPILED.keys() == OPERATORS.keys()
+
+
+@pytest.mark.django_db
+@agreement(1_000)
+@given(world=worlds())
+def test_readers__agree(world: World) -> None:
+    check(world)
+
+
+@pytest.mark.full
+@pytest.mark.django_db
+@agreement(int(os.environ.get("AGREEMENT_TREES", "20000")))
+@given(world=worlds())
+def test_readers__agree_at_length(world: World) -> None:
+    check(world)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("op", list(Operator))
+def test_operator__agrees_on_every_value(op: Operator) -> None:
+    """Every wanted value against every value, in three zones; one person each."""
+    row = OPERATORS[op]
+    members = [
+        Member(zone=zone, traits=(("a", DAY, text),))
+        for zone in ("", "Europe/Berlin", "America/New_York")
+        for text in VALUES
+    ]
+    people = store(members)
+    key = "tests" if row.takes is Takes.TESTS else "value"
+    for wanted in WANTED[row.takes]:
+        for ignore_case in (False, True) if row.has_case else (False,):
+            document = {"trait": "a", "op": str(op)} | ({} if wanted is None else {key: wanted})
+            try:
+                condition = parse_condition(document | ({"ignore_case": True} if ignore_case else {}))
+            except ConditionError:
+                assert ignore_case  # only there can a wanted value be refused: numbers have no case
+                continue
+            check_answers(condition, members, people, at=NOW, is_past=False)
+
+
+def check(world: World) -> None:
+    conditions = [parse_condition(document) for document in world.asked]
+    with transaction.atomic():
+        people = store(world.members)
+        for condition in conditions:
+            check_reading(condition)
+            for at, is_past in ((NOW, False), (_THEN, True)):
+                check_answers(condition, world.members, people, at=at, is_past=is_past)
+        transaction.set_rollback(True)
+
+
+def check_reading(condition: Condition) -> None:
+    assert parse_condition(to_json(condition)) == condition
+    assert describe(condition)
+
+
+def check_answers(
+    condition: Condition, members: Iterable[Member], people: list[int], *, at: datetime, is_past: bool
+) -> None:
+    if currently_in_test_context():
+        note(f"{to_json(condition)} at {at}, of {members}")
+    in_memory = set()
+    for person, member in zip(people, members, strict=True):
+        if is_past and NOW - member.first_seen_ago > at:
+            continue
+        facts = facts_of(member, at=at, person_id=person)
+        answer = evaluate(condition, facts, at)
+        assert holds(condition, facts, at) is answer.holds
+        assert explain(answer.reason.to_json())[0].is_held is answer.holds
+        if answer.holds:
+            in_memory.add(person)
+    everybody = Scope(now=at, company_zone="UTC", is_past=is_past)
+    assert query(condition, everybody) & set(people) == in_memory
+    few = people[: len(people) // 2 + 1]
+    assert query(
+        condition, Scope(now=at, company_zone="UTC", is_past=is_past, people=few)
+    ) == in_memory & set(few)
+
+
+def query(condition: Condition, scope: Scope) -> set[int]:
+    with connection.cursor() as cursor:
+        cursor.execute(people_query(condition, scope))
+        rows = [row[0] for row in cursor.fetchall()]
+    assert len(rows) == len(set(rows))
+    return set(rows)
+
+
+_ids = count(1_000_000)  # beyond what the sequences give in a test
+
+
+def store(members: Iterable[Member]) -> list[int]:
+    """Put people into the database as the product would have; give their ids."""
+    rows = Rows()
+    people = [rows.add(member) for member in members]
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO profiles_eventname (name) VALUES (%s) ON CONFLICT DO NOTHING",
+            [(name,) for name in NAMES],
+        )
+        cursor.executemany(
+            "INSERT INTO segments_segment (slug, name, state, version, condition, member_count)"
+            " VALUES (%s, %s, 'draft', 1, '{}', 0) ON CONFLICT DO NOTHING",
+            [(slug, slug) for slug in SLUGS],
+        )
+        for statement, found in rows.tables.items():
+            cursor.executemany(statement, found)
+    return people
+
+
+PERSON = """INSERT INTO profiles_person
+    (id, traits, consent, first_seen_at, last_seen_at, time_zone, merged_into_id,
+     uuid, trait_times, consent_times, locale)
+    VALUES (%s, %s::jsonb, %s::jsonb, %s, %s, %s, %s, gen_random_uuid(), '{}', '{}', '')"""
+OVERRIDE = "INSERT INTO profiles_personoverride (old_person_id, new_person_id) VALUES (%s, %s)"
+TRAIT = (
+    "INSERT INTO profiles_traitchange (person_id, key, at, arrival, value) VALUES (%s, %s, %s, %s, %s::jsonb)"
+)
+CONSENT = """INSERT INTO profiles_consentchange (person_id, category, at, arrival, is_granted, origin)
+    VALUES (%s, %s, %s, %s, %s, 'message')"""
+IDENTITY = (
+    "INSERT INTO profiles_identity (id, kind, value, person_id, is_verified) VALUES (%s, %s, %s, %s, false)"
+)
+LINK = """INSERT INTO profiles_identitylink (identity_id, person_id, at, arrival, reason)
+    VALUES (%s, %s, %s, %s, 'linked')"""
+STAY = """INSERT INTO segments_membership (segment_id, person_id, entered_at, left_at, why)
+    SELECT id, %s, %s, %s, '{}' FROM segments_segment WHERE slug = %s"""
+EVENT = """INSERT INTO profiles_event (person_id, ts, name_id, identity_id, message_id, received_at, arrival,
+    source_id, properties, context)
+    SELECT %s, %s, id, 0, gen_random_uuid(), %s, %s, 1, %s::jsonb, %s::jsonb
+    FROM profiles_eventname WHERE name = %s"""
+
+
+class Rows:
+    """Rows of all tables, in the order in which they may be inserted."""
+
+    def __init__(self) -> None:
+        self.tables: dict[str, list[tuple[Any, ...]]] = {
+            statement: [] for statement in (PERSON, OVERRIDE, TRAIT, CONSENT, IDENTITY, LINK, STAY, EVENT)
+        }
+
+    def add(self, member: Member) -> int:
+        """A member, and somebody merged into them under whom some events still stand."""
+        person = self.person(member)
+        old = self.person(Member(), merged_into=person)
+        self.tables[OVERRIDE].append((old, person))
+        for place, (key, ago, text) in enumerate(member.traits):
+            self.tables[TRAIT].append((person, key, NOW - ago, place, text))
+        for place, (category, ago, is_granted) in enumerate(member.consents):
+            self.tables[CONSENT].append((person, category, NOW - ago, place, is_granted))
+        for slug, entered, left in member.stays:
+            self.tables[STAY].append((person, NOW - entered, None if left is None else NOW - left, slug))
+        for place, did in enumerate(member.events):
+            holder = old if did.is_stray else person
+            self.tables[EVENT].append(
+                (holder, NOW - did.ago, NOW, place, did.properties, did.context, did.name)
+            )
+        self.identities(member, person=person)
+        return person
+
+    def person(self, member: Member, *, merged_into: int | None = None) -> int:
+        person = next(_ids)
+        now = facts_of(member, at=NOW)
+        traits = {key: text for key, text in _latest_texts(member).items() if key in now.traits}
+        consent = {category: json.dumps(is_granted) for category, is_granted in now.consent.items()}
+        first_seen_at = NOW - member.first_seen_ago
+        self.tables[PERSON].append(
+            (person, _object(traits), _object(consent), first_seen_at, NOW, member.zone, merged_into)
+        )
+        return person
+
+    def identities(self, member: Member, *, person: int) -> None:
+        """Identities that were linked to this person, some of which moved on to somebody else."""
+        for kind, linked, moved in member.identities:
+            identity = next(_ids)
+            owner = person if moved is None else self.person(Member())
+            self.tables[IDENTITY].append((identity, kind, str(identity), owner))
+            self.tables[LINK].append((identity, person, NOW - linked, 0))
+            if moved is not None:
+                self.tables[LINK].append((identity, owner, NOW - moved, 1))
+
+
+def _object(texts: Mapping[str, str]) -> str:
+    return "{" + ", ".join(f'"{key}": {text}' for key, text in texts.items()) + "}"
+
+
+def _latest_texts(member: Member) -> dict[str, str]:
+    ordered = sorted(enumerate(member.traits), key=lambda pair: (-pair[1][1], pair[0]))
+    return {key: text for _, (key, _, text) in ordered}
+
+
+@pytest.mark.django_db
+def test_scope__without_overrides_reads_no_table_of_them() -> None:
+    condition = parse_condition({"event": "Order"})
+    text = people_query(condition, Scope(now=NOW, company_zone="UTC", has_overrides=False)).as_string(None)
+    assert "personoverride" not in text
+    assert Segment.objects.count() == 0

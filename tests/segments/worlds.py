@@ -1,0 +1,425 @@
+"""Generated conditions and people, for tests that compare the readers of a condition.
+
+Values come from small pools full of edges, and half of a person's from the neighbourhood of what is asked,
+so that answers are often yes. A person's data are JSON text: in memory they are decoded as the drain
+decodes them, in the database they stand as they are.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from hypothesis import strategies as st
+
+from profiles.domain.exact import decode_json
+from profiles.domain.facts import Event, Facts, Stay
+from segments.domain.operators import OPERATORS, Operator, Takes
+
+NOW = datetime(2026, 3, 29, 10, 30, tzinfo=UTC)  # in Berlin the clock sprang forward nine hours ago
+TICK = timedelta(microseconds=1)
+DAY = timedelta(days=1)
+
+KEYS = ["a", "b"]
+NAMES = ["Order", "Order Paid", "Viewed"]
+SLUGS = ["vip", "new"]
+CATEGORIES = ["mail", "sms"]
+KINDS = ["email", "user_id"]
+ZONES = ["", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe"]
+
+_TEXTS = ["", "a", "A", "ab", "É", "é", "İ", "ΑΣ", "ας", "12", "%_\\", "a\nb", "x😀y"]
+_DATES = [
+    "2026-03-29", "2026-03-28", "2026-03-22", "2026-04-05", "2000-02-29", "1990-03-29", "2026-02-30",
+    "2026-03-29T10:30:00Z", "2026-03-29T10:30:00.000001Z", "2026-03-28T11:30:00+01:00", "2026-03-28T10:30Z",
+    "2026-03-22T10:30:00", "2026-03-29T02:30:00", "2025-10-26T02:30:00", "2026-02-28T10:30:00-0500",
+    "2026-03-29 12:30:00.1234567890", "0999-12-31", "9999-01-01", "0000-01-01", "2026-3-29",
+    "2026-03-29T24:00:00Z", "2026-03-29T10:30:60Z", "2026-03-29T10:30:00+16", "2026-03-29T10:30:00-15:59",
+]  # fmt: skip
+_NUMBERS = [
+    *("0", "1", "-1", "1.0", "12", "0.1", "0.10000000000000000001", "5e-1", "1e2", "1e308", "1.1e308"),
+    *("123456789012345678901234567890", "-1e309", "1e400", "1774780200", "1774780200000", "1774780200.5"),
+    *("99999999999", "100000000000", "-30610224000", "-30610224001", "253370764799.999999"),
+    *("253370764800000", "-62135596800000"),
+]
+_LISTS = [
+    "[]", '["a"]', '["a", 1, true]', "[1.0, null]", '[["a"]]', '[{"sku": "a", "n": 5}, {"sku": "b"}]',
+    '[{"sku": "a", "tags": ["x"]}]', "[3, {}]",
+]  # fmt: skip
+_OBJECTS = ["{}", '{"0": "a"}', '{"c": 1}', '{"c": [{"d": "a"}]}', '{"c": null}']
+
+
+def _json_text(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+VALUES: list[str] = [
+    *("null", "true", "false"),
+    *map(_json_text, _TEXTS + _DATES),
+    *_NUMBERS,
+    *_LISTS,
+    *_OBJECTS,
+]
+values = st.sampled_from(VALUES)
+
+_DAYS = ["2026-03-29", "2026-03-28", "2026-03-22", "2000-02-29", "2026-04-05"]
+_SCALARS: list[Any] = [*_TEXTS[1:], *_DAYS[:2], 0, 1, -1, 12, 0.1, 0.5, 100, 12 * 10**29, 1774780200, 1e308]
+_LENGTHS = ["P1D", "P7D", "PT24H", "PT1H", "P1M", "P1Y", "P1M1DT1H"]
+WANTED: dict[Takes, list[Any]] = {
+    Takes.NOTHING: [None],
+    Takes.SCALAR: _SCALARS,
+    Takes.ITEM: [*_SCALARS, True, False],
+    Takes.ITEMS: [["a", 1, True], ["É", 12], [False], ["A", "b", "2026-03-29"], [0.1, "12"], ["a", "a"]],
+    Takes.TEXT: _TEXTS[1:],
+    Takes.PATTERN: [
+        *("a", "^a$", "[^a]", "^.$", r"^\w+$", "(a|É)b?", r"\d{2}", "[é-ü]", r"[\D]x", "^a|b$", "[A-É]", "İ"),
+        *("😀", r"\s", "[^\\s]{2,3}", "^(ab?)*$", r"\\", "%_"),
+    ],
+    Takes.NUMBER: [one for one in _SCALARS if not isinstance(one, str)],
+    Takes.RANGE: [[0, 1], [1, 1], [-1e308, 1e308], [0.1, 100], [12, 10**30]],
+    Takes.DATE: [
+        *_DAYS,
+        "2026-03-29T10:30:00Z",
+        "2026-03-28T10:30:00Z",
+        "2026-03-22T10:30:00",
+        "2026-03-29T02:30:00",
+    ],
+    Takes.DAY: _DAYS,
+    Takes.LENGTH: _LENGTHS,
+    Takes.RETURN: ["today", {"within_next": "P7D"}, {"within_next": "P1M"}, {"within_next": "P1Y"}],
+    Takes.COUNT: [
+        {"op": op, "value": value}
+        for op, value in (("is", 2), ("is_not", 1), ("at_least", 1), ("less", 2), ("between", [0, 1]))
+    ],
+    Takes.TESTS: [
+        [{"property": "sku", "op": "is", "value": "a"}, {"property": "n", "op": "greater", "value": 1}],
+        [{"property": "sku", "op": "is_not", "value": "a"}],
+        [{"property": "tags", "op": "any_item", "tests": [{"property": "0", "op": "unknown"}]}],
+    ],
+}
+_lengths = st.sampled_from(["P1D", "P7D", "PT24H", "PT1H"])
+_item_paths = st.sampled_from(["sku", "n", "tags", "0"])
+
+
+@st.composite
+def comparisons(draw: st.DrawFn, *, is_inner: bool = False) -> dict[str, Any]:
+    """An operator with what stands beside it, as JSON."""
+    ops = [op for op in Operator if not (is_inner and OPERATORS[op].takes is Takes.TESTS)]
+    op = draw(st.sampled_from(ops))
+    row = OPERATORS[op]
+    document: dict[str, Any] = {"op": str(op)}
+    if row.takes is Takes.TESTS:
+        tests = st.builds(
+            lambda path, test: {"property": path} | test, _item_paths, comparisons(is_inner=True)
+        )
+        return document | {"tests": draw(st.lists(tests, min_size=1, max_size=2))}
+    if row.takes is Takes.NOTHING:
+        return document
+    document["value"] = draw(st.sampled_from(WANTED[row.takes]))
+    wanted = document["value"]
+    has_text = isinstance(wanted, str) or (
+        isinstance(wanted, list) and any(isinstance(w, str) for w in wanted)
+    )
+    if row.has_case and has_text and draw(st.booleans()):
+        document["ignore_case"] = True
+    return document
+
+
+_paths = st.sampled_from(["a", "b", "a.c", "a.0", "b.0.sku", "a.c.0.d"])
+_during = (
+    st.none()
+    | st.builds(lambda length: {"last": length}, _lengths)
+    | st.builds(lambda length: {"before_last": length}, _lengths)
+    | st.sampled_from(
+        [
+            {"between": ["2026-03-22", "2026-03-29"]},
+            {"between": ["2026-03-28T10:30:00Z", "2026-03-29T10:30:00Z"]},
+            {"between": ["2026-03-28T00:00:00", "2027-01-01"]},
+        ]
+    )
+)
+_event_counts = st.none() | st.builds(
+    lambda op, value: {"op": op, "value": value},
+    st.sampled_from(["at_least", "at_most", "exactly"]),
+    st.integers(0, 3),
+)
+
+
+def _with(document: dict[str, Any], **parts: Any) -> dict[str, Any]:
+    return document | {key: part for key, part in parts.items() if part}
+
+
+tests = st.builds(
+    lambda source, path, test: {source: path} | test,
+    st.sampled_from(["property", "context"]),
+    _paths,
+    comparisons(),
+)
+events_asked = st.builds(
+    lambda name, where, count, during: _with({"event": name}, where=where, count=count, during=during),
+    st.sampled_from([*NAMES, "Order*", "*", "Unheard"]),
+    st.lists(tests, max_size=2),
+    _event_counts,
+    _during,
+)
+traits_asked = st.builds(lambda path, test: {"trait": path} | test, _paths, comparisons())
+segments_asked = st.builds(
+    lambda slug, standing, during: _with(
+        {"segment": slug, "is": standing}, during=None if standing == "not_member" else during
+    ),
+    st.sampled_from([*SLUGS, "unheard"]),
+    st.sampled_from(["member", "not_member", "left"]),
+    _during,
+)
+consents_asked = st.builds(
+    lambda category, state: {"consent": category, "is": state},
+    st.sampled_from(CATEGORIES),
+    st.sampled_from(["granted", "denied", "unset"]),
+)
+kinds_asked = st.builds(lambda kind: {"known": kind}, st.sampled_from(KINDS))
+leaves = st.one_of(
+    traits_asked, traits_asked, events_asked, events_asked, segments_asked, consents_asked, kinds_asked
+)
+trees = st.recursive(
+    leaves,
+    lambda inner: st.builds(
+        lambda word, parts: {word: parts},
+        st.sampled_from(["all", "any", "none"]),
+        st.lists(inner, max_size=3),
+    ),
+    max_leaves=6,
+)
+
+_agos = st.sampled_from(
+    [
+        timedelta(),
+        TICK,
+        -TICK,
+        -timedelta(hours=3),
+        timedelta(hours=1),
+        DAY,
+        DAY - TICK,
+        7 * DAY,
+        7 * DAY + TICK,
+        400 * DAY,
+        timedelta(hours=11),
+    ]
+)
+_pasts = _agos.filter(lambda ago: ago >= timedelta())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Did:
+    """An event as JSON text."""
+
+    name: str
+    ago: timedelta
+    properties: str
+    context: str
+    is_stray: bool  # still stands under the id of somebody merged into this person
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """One generated person."""
+
+    zone: str = ""
+    first_seen_ago: timedelta = 500 * DAY
+    traits: tuple[tuple[str, timedelta, str], ...] = ()  # key, ago, JSON text; later ones win
+    consents: tuple[tuple[str, timedelta, bool], ...] = ()
+    identities: tuple[tuple[str, timedelta, timedelta | None], ...] = ()  # kind, linked ago, moved away ago
+    stays: tuple[tuple[str, timedelta, timedelta | None], ...] = ()  # slug, entered ago, left ago
+    events: tuple[Did, ...] = ()
+
+
+Hints = Mapping[str, Sequence[str]]  # key -> JSON texts near what is asked of it
+
+
+def hints_of(documents: Sequence[Mapping[str, Any]]) -> Hints:
+    """Values for which the conditions' comparisons are likely to hold, or to fail by a little."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for document in documents:
+        for path, comparison in _compared(document):
+            key, *rest = path.split(".")
+            for value in _near(comparison):
+                for part in reversed(rest):
+                    value = [value] if part == "0" else {part: value}
+                found[key].append(_json_text(value))
+    return found
+
+
+def _compared(document: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for word in ("all", "any", "none", "where"):
+        for part in document.get(word, ()):
+            yield from _compared(part)
+    for word in ("trait", "property", "context"):
+        if word in document:
+            yield document[word], document
+
+
+def _near(comparison: Mapping[str, Any]) -> list[Any]:
+    takes = OPERATORS[Operator(comparison["op"])].takes
+    wanted: Any = comparison.get("value")
+    match takes:
+        case Takes.NOTHING:
+            return [True, False, "", None]
+        case Takes.SCALAR | Takes.ITEM | Takes.TEXT:
+            both = [wanted.upper(), f"{wanted}x", f"x{wanted}"] if isinstance(wanted, str) else []
+            return [wanted, [wanted, "z"], *both]
+        case Takes.ITEMS:
+            return [*wanted, wanted, [*wanted, "z"], wanted[:1]]
+        case Takes.PATTERN:
+            return ["a", "A", "é", "ab", "12", "yx"]
+        case Takes.NUMBER | Takes.RANGE:
+            bounds = wanted if isinstance(wanted, list) else [wanted]
+            return [*bounds, *(bound + step for bound in bounds for step in (1, -1))]
+        case Takes.COUNT:
+            return [[], [1], [1, 2], [1, 2, 3]]
+        case Takes.TESTS:
+            items = [{test["property"]: value} for test in comparison["tests"] for value in _near(test)]
+            joined = {test["property"]: _near(test)[0] for test in comparison["tests"]}
+            return [[joined], [joined, joined, {}], *([item] for item in items)]
+        case _:
+            return _DATES[:20]
+
+
+def _member_values(hints: Hints, key: str) -> st.SearchStrategy[str]:
+    near = hints.get(key)
+    return st.sampled_from(near) | values if near else values
+
+
+def _objects(hints: Hints) -> st.SearchStrategy[str]:
+    pairs = st.fixed_dictionaries({}, optional={key: _member_values(hints, key) for key in KEYS})
+    return pairs.map(lambda found: "{" + ", ".join(f'"{key}": {value}' for key, value in found.items()) + "}")
+
+
+def _did(hints: Hints) -> st.SearchStrategy[Did]:
+    return st.builds(
+        Did,
+        name=st.sampled_from(NAMES),
+        ago=_agos,
+        properties=_objects(hints),
+        context=_objects(hints),
+        is_stray=st.booleans(),
+    )
+
+
+_stays = st.tuples(st.sampled_from(SLUGS), _agos, st.none() | _agos)
+
+
+def _sound_stays(stays: Sequence[tuple[str, timedelta, timedelta | None]]) -> tuple[Any, ...]:
+    """At most one open stay a segment, and none that ends before it begins."""
+    kept, is_open = [], set()
+    for slug, entered, left in stays:
+        if left is None:
+            if slug in is_open:
+                continue
+            is_open.add(slug)
+        elif left > entered:
+            entered, left = left, entered
+        kept.append((slug, entered, left))
+    return tuple(kept)
+
+
+def members(hints: Hints) -> st.SearchStrategy[Member]:
+    """People about whom much of what the hints come from holds."""
+    traits = [st.tuples(st.just(key), _pasts, _member_values(hints, key)) for key in KEYS]
+    return st.builds(
+        Member,
+        zone=st.sampled_from(ZONES),
+        first_seen_ago=_pasts,
+        traits=st.lists(st.one_of(traits), min_size=1, max_size=4).map(tuple),
+        consents=st.lists(st.tuples(st.sampled_from(CATEGORIES), _pasts, st.booleans()), max_size=3).map(
+            tuple
+        ),
+        identities=st.lists(
+            st.tuples(st.sampled_from(KINDS), _pasts, st.none() | _pasts).filter(
+                lambda link: link[2] is None or link[2] < link[1]
+            ),
+            max_size=2,
+        ).map(tuple),
+        stays=st.lists(_stays, max_size=3).map(_sound_stays),
+        events=st.lists(_did(hints), min_size=1, max_size=5).map(tuple),
+    )
+
+
+def facts_of(member: Member, *, at: datetime, person_id: int = 1) -> Facts:
+    """The member as rules see them at a moment: values and identities of that moment."""
+    traits: dict[str, tuple[datetime, int, Any]] = {}
+    for place, (key, ago, text) in enumerate(member.traits):
+        _keep_latest(traits, key, NOW - ago, place, decode_json(text), until=at)
+    consent: dict[str, tuple[datetime, int, Any]] = {}
+    for place, (category, ago, is_granted) in enumerate(member.consents):
+        _keep_latest(consent, category, NOW - ago, place, is_granted, until=at)
+    stays: dict[str, list[Stay]] = {}
+    for slug, entered, left in sorted(member.stays, key=lambda stay: -stay[1]):
+        stays.setdefault(slug, []).append(
+            Stay(entered_at=NOW - entered, left_at=None if left is None else NOW - left)
+        )
+    history = events_in_memory(member)
+    return Facts(
+        person_id=person_id,
+        uuid=UUID(int=person_id),
+        zone=member.zone or "UTC",
+        traits={key: found[2] for key, found in traits.items() if found[2] is not None},
+        consent={category: found[2] for category, found in consent.items()},
+        identities=frozenset(
+            kind
+            for kind, linked, moved in member.identities
+            if NOW - linked <= at and not (moved is not None and NOW - moved <= at)
+        ),
+        stays=stays,
+        events_of=lambda name: [one for one in history if _fits(one.name, name)],
+    )
+
+
+def _keep_latest(
+    kept: dict[str, tuple[datetime, int, Any]],
+    key: str,
+    at: datetime,
+    place: int,
+    value: Any,
+    *,
+    until: datetime,
+) -> None:
+    if at <= until and (key not in kept or (at, place) >= kept[key][:2]):
+        kept[key] = (at, place, value)
+
+
+def _fits(name: str, wanted: str) -> bool:
+    return name.startswith(wanted[:-1]) if wanted.endswith("*") else name == wanted
+
+
+def events_in_memory(member: Member) -> list[Event]:
+    """The member's events, in order."""
+    found = [
+        Event(
+            name=did.name,
+            ts=NOW - did.ago,
+            arrival=place,
+            received_at=NOW - did.ago,
+            message_id=UUID(int=place + 1),
+            properties=decode_json(did.properties),
+            context=decode_json(did.context),
+        )
+        for place, did in enumerate(member.events)
+    ]
+    return sorted(found, key=lambda one: one.order)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """Some people, and what is asked of them."""
+
+    members: Sequence[Member]
+    asked: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> World:
+    """Four conditions, and people who come near to them."""
+    asked = draw(st.lists(trees, min_size=4, max_size=4))
+    hints = hints_of(asked)
+    return World(members=draw(st.lists(members(hints), min_size=1, max_size=5)), asked=asked)
