@@ -29,6 +29,7 @@ _COUNTS: Final = [
     (CountOperator.EXACTLY.value, gettext_lazy("exactly")),
     (CountOperator.AT_MOST.value, gettext_lazy("at most")),
 ]
+_ONCE: Final = {"op": CountOperator.AT_LEAST.value, "value": 1}  # what a condition without a count means
 EVER: Final = "ever"
 SINCE: Final = "since"
 _LENGTHS: Final = ("last", "before_last")
@@ -90,7 +91,7 @@ class _CountWidget(forms.MultiWidget):
         super().__init__([forms.Select(choices=_COUNTS), number])
 
     def decompress(self, value: Json) -> list[Any]:
-        count = value or {"op": CountOperator.AT_LEAST.value, "value": 1}
+        count = value or _ONCE
         return [count["op"], count["value"]]
 
 
@@ -106,6 +107,12 @@ class CountField(forms.MultiValueField):
     def compress(self, values: list[Any]) -> dict[str, Json]:
         op, number = values
         return {"op": op, "value": number}
+
+    def has_changed(self, initial: Json, data: Any) -> bool:
+        try:
+            return bool(self.clean(data) != (initial or _ONCE))
+        except forms.ValidationError:
+            return True
 
 
 class _WindowWidget(forms.MultiWidget):
@@ -205,6 +212,12 @@ class NumberField(forms.DecimalField):
 
     def clean(self, value: Any) -> int | float:
         return _plain_number(super().clean(value))
+
+    def has_changed(self, initial: Json, data: Any) -> bool:
+        try:
+            return bool(self.clean(data) != initial)
+        except forms.ValidationError:
+            return True
 
 
 class YesNoField(forms.TypedChoiceField):
