@@ -27,6 +27,7 @@ _numbers = {job.name: number for number, job in enumerate(JOBS.get(Conf.CLUSTER_
 def note_spawn(**_kwargs: Any) -> None:
     """A worker is there, idle. It must not outlive its sentinel, which could not stop it any more."""
     die_with_parent()
+    os.environ["PGAPPNAME"] = f"wayfare {Conf.CLUSTER_NAME} {os.getpid()}"  # in pg_stat_activity
     vitals.note_worker(limit=None)
 
 

@@ -20,6 +20,7 @@ import psycopg
 from cdp_site.embedded import Server
 from cdp_site.embedded.place import clusters
 from cdp_site.processes.child import group_members
+from cdp_site.processes.jobs import JOBS
 from cdp_site.processes.vitals import FILE_VARIABLE, Vitals, Worker
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,8 +61,7 @@ class Product:
                 stdin=subprocess.DEVNULL,
             )
         wait_until(self.is_ready, what=f"the product is ready; see {self.log}")
-        for cluster in ("live", "send", "bulk"):
-            wait_until(lambda cluster=cluster: self.is_beating(cluster), what=f"{cluster} beats")
+        wait_until(lambda: all(self.is_beating(cluster) for cluster in JOBS), what="all clusters beat")
 
     def stop(self) -> int:
         """Ask it to stop and give its exit code; nothing of it may be left."""
@@ -97,7 +97,9 @@ class Product:
         return {child.pid for child in psutil.Process(self.parent.pid).children()}
 
     def is_ready(self) -> bool:
-        assert self.parent.poll() is None, f"it ended by itself; see {self.log}:\n{self.log.read_text()[-2000:]}"
+        assert self.parent.poll() is None, (
+            f"it ended by itself; see {self.log}:\n{self.log.read_text()[-2000:]}"
+        )
         try:
             return httpx.get(f"{self.url}/readyz", timeout=2).status_code == 200
         except httpx.HTTPError:
@@ -147,11 +149,19 @@ class Product:
         vitals = self.vitals(cluster)
         return vitals is not None and time.monotonic() - vitals.started_at < 2
 
-    def web_workers(self) -> list[int]:
+    def web_leader(self) -> int:
+        """The process that the web workers are children of; 0 while there is none."""
         for child in psutil.Process(self.parent.pid).children():
-            if "cdp_site.processes.run_web" in child.cmdline():
-                return [worker.pid for worker in child.children()]
-        return []
+            try:
+                if "cdp_site.processes.run_web" in child.cmdline():
+                    return child.pid
+            except (psutil.NoSuchProcess, psutil.ZombieProcess):
+                continue
+        return 0
+
+    def web_workers(self) -> list[int]:
+        leader = self.web_leader()
+        return [worker for worker in group_members(leader) if worker != leader] if leader else []
 
     def postmaster(self) -> int:
         (cluster,) = clusters(self.directory).values()

@@ -1,0 +1,111 @@
+"""Kill -9 anything at any moment: what was accepted is counted once, and the service comes back.
+
+The bounds on time only notice a hang; how long it took is reported.
+"""
+
+import os
+import random
+import signal
+import time
+from functools import partial
+
+import pytest
+
+from cdp_site.processes.queries import LANE_LOCK_CLASS
+from tests.kill.conftest import Report
+from tests.kill.product import Product, wait_until
+from tests.kill.traffic import Traffic
+
+pytestmark = [pytest.mark.kill, pytest.mark.xdist_group("kill")]
+
+_AT_WORK = """
+SELECT split_part(session.application_name, ' ', 3)::int
+FROM pg_locks AS lock JOIN pg_stat_activity AS session USING (pid)
+WHERE lock.locktype = 'advisory' AND lock.classid = %s AND lock.granted
+  AND session.application_name LIKE 'wayfare live %%'
+LIMIT 1
+"""
+
+
+def times(few: int, many: int) -> pytest.MarkDecorator:
+    """Run a kill test with a tenth of the kills, and with all of them in `make test-full`."""
+    counts = [pytest.param(few, id=f"{few}x"), pytest.param(many, id=f"{many}x", marks=pytest.mark.full)]
+    return pytest.mark.parametrize("kills", counts)
+
+
+@times(3, 25)
+def test_kill__worker_in_mid_transaction(
+    product: Product, traffic: Traffic, kills: int, away: Report
+) -> None:
+    seconds = []
+    with traffic:
+        for _ in range(kills):
+            os.kill(draining_worker(product), signal.SIGKILL)
+            seconds.append(traffic.probe())
+    traffic.settle()
+    traffic.check()
+    away(seconds)
+
+
+@times(1, 10)
+def test_kill__idle_worker(product: Product, traffic: Traffic, kills: int, away: Report) -> None:
+    seconds = []
+    for number in range(kills):
+        cluster = ("live", "bulk", "send")[number % 3]
+        os.kill(idle_worker(product, cluster), signal.SIGKILL)
+        begun_at = time.monotonic()
+        time.sleep(1.5)  # what the last beat still covers
+        wait_until(partial(product.is_beating, cluster), what=f"{cluster} beats again")
+        seconds.append(time.monotonic() - begun_at)
+        seconds[-1] += traffic.probe()
+    away(seconds)
+
+
+@times(2, 10)
+def test_kill__web_process(product: Product, traffic: Traffic, kills: int, away: Report) -> None:
+    seconds = []
+    with traffic:
+        for number in range(kills):
+            os.kill(product.web_leader() if number % 2 else product.web_workers()[0], signal.SIGKILL)
+            seconds.append(traffic.probe())
+            wait_until(lambda: len(product.web_workers()) > 1, what="all web workers are back")
+            time.sleep(6)  # granian gives up where a worker dies twice within 5.5 seconds
+    traffic.settle()
+    traffic.check()
+    away(seconds)
+
+
+@times(1, 10)
+def test_kill__postmaster(product: Product, traffic: Traffic, kills: int, away: Report) -> None:
+    seconds = []
+    with traffic:
+        for _ in range(kills):
+            os.kill(product.postmaster(), signal.SIGKILL)
+            seconds.append(traffic.probe())
+    traffic.settle()
+    traffic.check()
+    away(seconds)
+
+
+def draining_worker(product: Product) -> int:
+    """A worker that holds the lock of a lane: in the midst of its transaction."""
+    found: list[int] = []
+
+    def look() -> bool:
+        found[:] = [pid for (pid,) in product.query(_AT_WORK, LANE_LOCK_CLASS)]
+        return bool(found)
+
+    wait_until(look, what="somebody drains")
+    return found[0]
+
+
+def idle_worker(product: Product, cluster: str) -> int:
+    """A worker that waits for work, and may hold the lock of the queue it waits at."""
+    found: list[int] = []
+
+    def look() -> bool:
+        found[:] = [worker.pid for worker in product.workers(cluster) if not worker.busy_since]
+        return bool(found)
+
+    wait_until(look, what=f"a worker of {cluster} is idle")
+    return random.choice(found)
