@@ -83,7 +83,8 @@ def read_settings(raw: Mapping[str, Json]) -> dict[str, Json]:
 
 def _check_secret(secret: str) -> None:
     try:
-        key = base64.b64decode(secret.removeprefix(SECRET_MARK) + "==", validate=True)
+        text = secret.removeprefix(SECRET_MARK)
+        key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (ValueError, binascii.Error):
         key = b""
     if not secret.startswith(SECRET_MARK) or len(key) < _SHORTEST_SECRET:

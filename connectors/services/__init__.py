@@ -12,6 +12,7 @@ from connectors.services.content import (
     save_connection,
     save_template,
 )
+from connectors.services.previewing import Preview, Sample, preview_mail
 from connectors.services.queueing import (
     cancel_for_runs,
     queue_deliveries,
@@ -25,9 +26,12 @@ from connectors.services.suppressing import suppress
 __all__ = [
     "ConnectionDraft",
     "NewDelivery",
+    "Preview",
+    "Sample",
     "Taken",
     "TemplateDraft",
     "cancel_for_runs",
+    "preview_mail",
     "queue_deliveries",
     "record_click",
     "record_open",
