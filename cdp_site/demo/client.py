@@ -1,5 +1,6 @@
 """How the demo speaks to the product: two HTTP doors, one for messages, one for questions."""
 
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import httpx
 Json = Any
 T = TypeVar("T")
 
+_INBOX_ROWS = re.compile(r"^wayfare_inbox_rows\{[^}]*\} (\S+)$", re.MULTILINE)
 _SECONDS = 30.0
 _PAUSE = 0.1
 _MOST_PAGES = 1_000
@@ -60,7 +62,7 @@ class Api:
 
     def every(self, path: str, query: Mapping[str, str] | None = None) -> Iterator[Json]:
         """All items of a list, page by page."""
-        page = self.get(path, {"limit": "500", **(query or {})})
+        page = self.get(path, {"limit": "200", **(query or {})})
         for _ in range(_MOST_PAGES):
             yield from page["results"]
             if not page["next"]:
@@ -71,6 +73,14 @@ class Api:
     def count(self, condition: Mapping[str, Json]) -> int:
         """How many people a condition holds for."""
         return int(self.post("/segments/preview/", {"condition": condition})["count"])
+
+    def waiting(self) -> int:
+        """How many requests wait in the inbox, by the numbers for monitors."""
+        answer = self.http.get(f"{self.url}/metrics")
+        rows = _INBOX_ROWS.findall(answer.text)
+        if answer.is_error or not rows:
+            raise Unexpected(f"GET /metrics: {answer.status_code}, and no rows of the inbox in it")
+        return sum(int(float(number)) for number in rows)
 
     def person(self, identity: str) -> Json | None:
         """The person with this identity, `kind:value`, in full; None while there is nobody."""

@@ -15,6 +15,7 @@ from cdp_site.demo.orders import Order, instant_of
 Message = dict[str, Any]
 
 ORDERED = "Order Completed"
+VIEWED = "Page Viewed"
 _MINUTES_BEFORE = (25, 4)  # an order is preceded by a look at a list and one at a record
 _SHELVES = ("rock", "jazz", "classical", "soundtracks", "new-releases")
 
@@ -60,7 +61,7 @@ def _customer(customer: str, orders: Sequence[Order], *, last_day: date, now: da
 
 def _visit(order: Order, number: int, *, at: datetime, who: Message) -> Message:
     shelf = _SHELVES[(order.line + number) % len(_SHELVES)]
-    path = f"/music/{shelf}" if number == 0 else f"/music/{shelf}/{order.line % 400}"
+    path = f"/products/{shelf}" if number == 0 else f"/products/{shelf}/{order.line % 400}"
     return who | {
         "type": "page",
         "messageId": f"cdnow-visit-{order.line}-{number}",

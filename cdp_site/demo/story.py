@@ -7,7 +7,7 @@ earlier days carry earlier timestamps; the journey's waits are seconds long.
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from http import HTTPStatus
@@ -52,19 +52,21 @@ GUS = Character(name="Gus Holm", email="gus@example.com", part="sends everything
 EVERYBODY: Final = (ADA, BEN, CLEO, DOV, FAY, GUS)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Story:
-    """The story on its way."""
+    """The story on its way.
+
+    Args:
+        shop: the door of the shop's website.
+        shop_url: where the shop is; mails lead back there.
+    """
 
     shop: Door
     api: Api
     crm: Crm
     http: httpx.Client
-    _numbers: Iterator[int]
-
-    @classmethod
-    def of(cls, *, shop: Door, api: Api, crm: Crm, http: httpx.Client) -> "Story":
-        return cls(shop, api, crm, http, count(1))
+    shop_url: str
+    _numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     # -- what people do ----------------------------------------------------------------------------
 
@@ -88,11 +90,9 @@ class Story:
         until(lambda: self.told_about(ADA), what="the deal for Ada's order", seconds=seconds)
         task = until(lambda: self.told_about(BEN), what="the task to call Ben", seconds=seconds)[0]
         for character in (CLEO, GUS):
-            until(
-                lambda who=character: self._is_through(who), what=f"{character.name}'s end", seconds=seconds
-            )
+            until(partial(self._is_through, character), what=f"{character.name}'s end", seconds=seconds)
         self.crm.finish(task.id)
-        until(lambda: self._saw(BEN, "Task Completed"), what="the CRM's callback about Ben", seconds=_SOON)
+        until(lambda: self._saw(BEN, "task.completed"), what="the CRM's callback about Ben", seconds=_SOON)
 
     def _ben_cleo_fay_and_gus(self) -> None:
         for character, days, consent in (
@@ -131,7 +131,7 @@ class Story:
     def _click(self, character: Character) -> None:
         """Open the first link of their mail, as their browser would."""
         delivery = until(lambda: self._sent_mail(character), what=f"{character.name}'s mail", seconds=_SOON)
-        content = self.api.get(f"/deliveries/{delivery['id']}/")["rendered"]["html"]
+        content = self.api.get(f"/deliveries/{delivery['id']}/")["content"]["html"]
         link = _LINK.search(content)
         if link is None:
             raise Unexpected(f"{character.name}'s mail has no link of ours")
@@ -149,7 +149,16 @@ class Story:
 
     def _visit(self, *, who: Mapping[str, str], days_ago: float) -> Message:
         at = datetime.now(UTC) - timedelta(days=days_ago)
-        return self._message("page", who, {"name": PRODUCT["name"], "properties": PRODUCT}, at=at)
+        content = {
+            "name": PRODUCT["name"],
+            "properties": PRODUCT,
+            "context": self._page(str(PRODUCT["path"])),
+        }
+        return self._message("page", who, content, at=at)
+
+    def _page(self, path: str) -> dict[str, Json]:
+        """The context that a browser tells of the page it is on."""
+        return {"page": {"path": path, "url": f"{self.shop_url}{path}", "title": "Larch outdoor"}}
 
     def _registration(self, character: Character, *, device: str, consent: bool) -> list[Message]:
         """What a shop tells when somebody registers: first what they agreed to, then who they are."""
@@ -164,7 +173,8 @@ class Story:
         return self._message("identify", self._known(character, device=device), {"traits": traits})
 
     def _track(self, event: str, properties: Mapping[str, Json], *, who: Mapping[str, str]) -> Message:
-        return self._message("track", who, {"event": event, "properties": properties})
+        content = {"event": event, "properties": properties, "context": self._page("/")}
+        return self._message("track", who, content)
 
     def _message(
         self, kind: str, who: Mapping[str, str], content: Mapping[str, Json], *, at: datetime | None = None
@@ -259,7 +269,7 @@ class Story:
 
     def _seen(self, character: Character, event: str) -> list[Json]:
         timeline = self.api.every(f"/people/{self._person(character)['id']}/timeline/")
-        return [entry for entry in timeline if entry.get("name") == event]
+        return [entry for entry in timeline if entry["kind"] == "event" and entry["data"]["name"] == event]
 
     def _saw(self, character: Character, event: str) -> bool:
         return bool(self._seen(character, event))
