@@ -408,7 +408,7 @@ def _update(runs: Sequence[OpenRun]) -> None:
 def _write_ledger(lines: Sequence[LedgerLine], *, survivor: Mapping[int, int]) -> None:
     if not lines:
         return
-    partitions.ensure_decision_days({line.at.date() for line in lines})
+    partitions.require_decision_days({line.at.date() for line in lines})
     with (
         connection.cursor() as cursor,
         cursor.copy(

@@ -4,7 +4,7 @@
 held a row of the range. A table of its own with a matching CHECK is attached under a weak lock instead.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -46,6 +46,29 @@ def week_of(day: date) -> Span:
     """The week of a day, from Monday."""
     start = day - timedelta(days=day.weekday())
     return Span(start=start, end=start + timedelta(days=7), suffix=f"{start:%Y_%m_%d}")
+
+
+class DecisionDaysMissing(Exception):
+    """Decisions of these days have no partition yet; it must be made outside the transaction.
+
+    Inside it, another transaction's rows may be on their way to the default partition, and the database
+    refuses one of the two.
+    """
+
+    def __init__(self, days: Collection[date]) -> None:
+        super().__init__(f"{len(days)} days")
+        self.days = days
+
+
+def require_decision_days(days: Iterable[date]) -> None:
+    """Check that decisions of these days have a partition.
+
+    Raises:
+        DecisionDaysMissing: some have none; `ensure_decision_days` makes them.
+    """
+    missing = {day for day in days if not _is_covered(DECISIONS, day)}
+    if missing:
+        raise DecisionDaysMissing(missing)
 
 
 def ensure_event_days(days: Iterable[date], *, today: date) -> None:

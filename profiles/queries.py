@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.contrib.postgres.search import SearchQuery
 from django.db import connection
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from profiles.domain.identity import ANONYMOUS, EMAIL, PHONE, Key, normalise
 from profiles.domain.naming import Naming, naming_of
@@ -18,6 +18,7 @@ from profiles.models import Identity, Person, PersonMerge, PersonOverride
 
 COUNTED_EXACTLY_TO = 50_000  # beyond it the table's statistics are near enough, and free
 MOST_WORDS = 8
+LONGEST_TEXT = 200
 MOST_WEIGHED = 500
 
 
@@ -78,12 +79,18 @@ def people_newest_first(
     return _lines(list(people[:limit]))
 
 
+def people_by_id(ids: Sequence[int]) -> list[PersonLine]:
+    """These people as lists show them, in this order; merged ones are left out."""
+    found = {person.pk: person for person in Person.objects.current().filter(pk__in=ids)}
+    return _lines([found[id_] for id_ in ids if id_ in found])
+
+
 def people_found(text: str, *, limit: int) -> list[PersonLine]:
     """Find people: first those with exactly this identifier, then by the beginnings of words.
 
     Whoever became part of somebody else leads to that person.
     """
-    text = text.strip()[:200]
+    text = text.replace("\0", "").strip()[:LONGEST_TEXT]  # PostgreSQL holds no NUL
     if not text:
         return []
     exact = _by_identifier(text)
@@ -107,7 +114,7 @@ def person_of(uuid: UUID) -> Person | None:
 
 
 def person_ids_of(person: Person) -> list[int]:
-    """All ids that rows about this person may still carry, the person's own first."""
+    """All ids that events of this person may still carry, the person's own first."""
     merged = PersonOverride.objects.filter(new_person_id=person.pk).order_by("old_person_id")
     return [person.pk, *merged.values_list("old_person_id", flat=True)]
 
@@ -118,8 +125,10 @@ def identities_of(person: Person) -> QuerySet[Identity]:
 
 
 def merges_of(person: Person) -> QuerySet[PersonMerge]:
-    """How others became part of this person, newest first."""
-    return PersonMerge.objects.filter(new_person_id=person.pk).order_by("-at", "-id")
+    """How others became part of this person, directly or by way of somebody absorbed, newest first."""
+    absorbed = Person.objects.filter(merged_into=person).values("id")
+    found = PersonMerge.objects.filter(Q(new_person_id=person.pk) | Q(new_person_id__in=absorbed))
+    return found.order_by("-at", "-id")
 
 
 def identities_by_person(people: Collection[int]) -> dict[int, list[Key]]:

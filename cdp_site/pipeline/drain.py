@@ -15,7 +15,7 @@ from cdp_site.pipeline.retrying import is_passing, retrying
 from cdp_site.pipeline.rules import Rules, current_rules
 from cdp_site.pipeline.walking import Walk
 from connectors.models import Source
-from profiles import store
+from profiles import partitions, store
 from profiles.domain.arrival import Arrived, Refused, SourceTraits, read_message
 from profiles.domain.envelope import Envelope, open_envelope, seal_envelope
 from profiles.domain.history import PersonState
@@ -70,6 +70,8 @@ def _drain_batch(lane: int) -> _Batch | None:
                 return _drain_once(lane, refused=refused)
         except store.NotReady as need:
             refused |= store.prepare(need, most_names=settings.EVENT_NAMES_PER_SOURCE)
+        except partitions.DecisionDaysMissing as need:
+            partitions.ensure_decision_days(need.days)
 
 
 def _drain_once(lane: int, *, refused: Collection[str]) -> _Batch | None:
@@ -155,7 +157,7 @@ def _store_or_split(arrived: Sequence[Arrived], *, batch: _Batch) -> None:
     try:
         with transaction.atomic():
             stored, queued = _store(arrived, rules=batch.rules)
-    except store.NotReady:
+    except (store.NotReady, partitions.DecisionDaysMissing):
         raise
     except Exception as error:
         if is_passing(error):
@@ -177,6 +179,7 @@ def _store_or_split(arrived: Sequence[Arrived], *, batch: _Batch) -> None:
 def _store(arrived: Sequence[Arrived], *, rules: Rules) -> tuple[int, int]:
     today = today_of(arrived[-1].received_at)
     check_ready(arrived, today=today)
+    partitions.require_decision_days({today})
     fresh = store.drop_repeats(arrived, today=today)
     if not fresh:
         return 0, 0

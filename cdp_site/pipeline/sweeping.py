@@ -14,7 +14,7 @@ from cdp_site.pipeline.deciding import Decider
 from cdp_site.pipeline.retrying import retrying
 from cdp_site.pipeline.rules import current_rules
 from journeys.models import Run
-from profiles import store
+from profiles import partitions, store
 from profiles.store.write import Changes
 
 _PEOPLE = 500
@@ -27,7 +27,11 @@ def sweep() -> dict[str, int]:
     counts = {"people": 0, "queued": 0}
     after: datetime | None = None
     for _ in range(_ROUNDS):
-        people, queued, after = retrying(partial(_sweep_some, after))
+        try:
+            people, queued, after = retrying(partial(_sweep_some, after))
+        except partitions.DecisionDaysMissing as need:
+            partitions.ensure_decision_days(need.days)
+            continue
         counts["people"] += people
         counts["queued"] += queued
         if after is None:
