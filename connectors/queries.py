@@ -168,6 +168,7 @@ class DeliveryFilter:
     state: str = ""
     connection: str = ""  # slug
     channel: str = ""
+    destination: str = ""  # a lane, as in Delivery.destination
 
 
 def deliveries_found(wanted: DeliveryFilter) -> QuerySet[Delivery]:
@@ -185,6 +186,8 @@ def deliveries_found(wanted: DeliveryFilter) -> QuerySet[Delivery]:
         found = found.filter(connection__slug=wanted.connection)
     if wanted.channel:
         found = found.filter(channel=wanted.channel)
+    if wanted.destination:
+        found = found.filter(destination=wanted.destination)
     return found
 
 

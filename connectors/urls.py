@@ -2,7 +2,16 @@
 
 from django.urls import path
 
-from connectors import hooks, ingest, public_views, snippet, source_views
+from connectors import (
+    connection_views,
+    delivery_views,
+    hooks,
+    ingest,
+    public_views,
+    snippet,
+    source_views,
+    template_views,
+)
 
 app_name = "connectors"
 
@@ -14,6 +23,15 @@ urlpatterns = [
     path("c/<str:token>", public_views.click, name="click"),
     path("o/<str:token>", public_views.pixel, name="pixel"),
     path("u/<str:token>", public_views.unsubscribe_page, name="unsubscribe"),
+    path("deliveries/", delivery_views.delivery_list, name="delivery-list"),
+    path("deliveries/replay/", delivery_views.delivery_replay_all, name="delivery-replay-all"),
+    path("deliveries/<uuid:uuid>/", delivery_views.delivery_page, name="delivery-page"),
+    path("deliveries/<uuid:uuid>/mail/", delivery_views.delivery_mail, name="delivery-mail"),
+    path("deliveries/<uuid:uuid>/replay/", delivery_views.delivery_replay, name="delivery-replay"),
+    path("messages/", template_views.template_list, name="template-list"),
+    path("messages/<slug:slug>/", template_views.template_page, name="template-page"),
+    path("messages/<slug:slug>/mail/", template_views.template_mail, name="template-mail"),
+    path("connections/", connection_views.connection_list, name="connection-list"),
     path("sources/", source_views.source_list, name="source-list"),
     path("sources/new/", source_views.source_create, name="source-create"),
 ]

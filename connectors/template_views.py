@@ -1,0 +1,83 @@
+"""The pages of messages: the templates of mails, and what they look like for somebody."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from csp.decorators import csp
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+from django.views.decorators.clickjacking import xframe_options_sameorigin
+from django.views.decorators.http import require_safe
+
+from cdp_site.web import StaffRequest, staff_page
+from connectors.delivery_views import MAIL_POLICY
+from connectors.models import Template
+from connectors.rendering import RenderError
+from connectors.services import Preview, Sample, preview_mail
+from profiles.models import Person
+from profiles.queries import Known, PersonLine, people_newest_first, person_of
+
+SUGGESTED = 12
+
+
+@staff_page()
+@require_safe
+def template_list(request: StaffRequest) -> HttpResponse:
+    """List the templates."""
+    return render(request, "connectors/template_list.html", {"templates": Template.objects.order_by("name")})
+
+
+@staff_page()
+@require_safe
+def template_page(request: StaffRequest, slug: str) -> HttpResponse:
+    """Show a template: its source, and the mail it makes for a person."""
+    template = get_object_or_404(Template, slug=slug)
+    people = people_newest_first(limit=SUGGESTED, known=Known.KNOWN)
+    person = _person(request) or _first(people)
+    preview, fault = _preview(template, person=person)
+    context = {
+        "template": template,
+        "people": people,
+        "person": person,
+        "preview": preview,
+        "fault": fault,
+    }
+    return render(request, "connectors/template_page.html", context)
+
+
+@staff_page()
+@csp(MAIL_POLICY)  # type: ignore[arg-type]  # it was typed for views without arguments
+@xframe_options_sameorigin
+@require_safe
+def template_mail(request: StaffRequest, slug: str) -> HttpResponse:
+    """The mail that a template makes, for the frame on its page."""
+    template = get_object_or_404(Template, slug=slug)
+    preview, fault = _preview(template, person=_person(request))
+    return HttpResponse(
+        preview.html if preview else fault, content_type="text/html" if preview else "text/plain"
+    )
+
+
+def _preview(template: Template, *, person: Person | None) -> tuple[Preview | None, str]:
+    try:
+        made = preview_mail(
+            subject=template.subject,
+            body=template.body,
+            sample=Sample(person=person),
+            now=timezone.now(),
+        )
+    except RenderError as error:
+        return None, error.reason
+    return made, ""
+
+
+def _person(request: StaffRequest) -> Person | None:
+    try:
+        return person_of(UUID(request.GET.get("person", "")))
+    except ValueError:
+        return None
+
+
+def _first(people: Sequence[PersonLine]) -> Person | None:
+    return person_of(people[0].uuid) if people else None
