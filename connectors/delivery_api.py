@@ -130,7 +130,7 @@ class DeliveryReplay(APIView):
 
     permission_classes = [role_required(writes=[Role.MARKETER, Role.SERVICE])]
 
-    @extend_schema(request=ReplayInput, responses=ReplayOutput)
+    @extend_schema(operation_id="deliveries_replay_many", request=ReplayInput, responses=ReplayOutput)
     def post(self, request: Request) -> Response:
         data = ReplayInput(data=request.data)
         data.is_valid(raise_exception=True)
