@@ -7,16 +7,16 @@ transaction. Rules are those of the revision that the transaction holds.
 
 import logging
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from graphlib import TopologicalSorter
 from typing import Final
 
 from django.db import connection
-from django.db.models import OuterRef, Subquery
+from django.db.models import OuterRef, QuerySet, Subquery
 
-from profiles.domain.arrival import encode_json
+from profiles.domain.exact import encode_json
 from profiles.domain.facts import Facts, Json, Stay
 from profiles.domain.history import PersonState
 from segments.domain.conditions import Condition, Reads, reads
@@ -53,25 +53,29 @@ class Change:
 
 def live_segments() -> list[LiveSegment]:
     """Read the live segments as published, each after those it depends on."""
+    found = {
+        slug: LiveSegment(id=id_, slug=slug, condition=condition, reads=reads(condition))
+        for id_, slug, condition in conditions_in_force(Segment.objects.live())
+    }
+    order = TopologicalSorter({slug: one.reads.segments & found.keys() for slug, one in found.items()})
+    return [found[slug] for slug in order.static_order()]
+
+
+def conditions_in_force(segments: QuerySet[Segment]) -> Iterator[tuple[int, str, Condition]]:
+    """Id, slug and condition of segments: as published, or the draft of those that never were."""
     published = SegmentVersion.objects.filter(segment=OuterRef("pk"), number=OuterRef("version"))
     rows = (
-        Segment.objects.live()
-        .annotate(published=Subquery(published.values("condition")[:1]))
+        segments.annotate(published=Subquery(published.values("condition")[:1]))
         .order_by("id")
         .values_list("id", "slug", "condition", "published")
     )
-    found: dict[str, LiveSegment] = {}
     for id_, slug, draft, in_force in rows:
         try:
-            condition = parse_condition((in_force or draft)["if"])
+            yield id_, slug, parse_condition((in_force or draft)["if"])
         except ConditionError:
-            # Publishing parses, so only a document of another release gets here. Its members stay as they
+            # Saving parses, so only a document of another release gets here. Its members stay as they
             # are; it must not stop the others.
             logger.exception("segment %s cannot be read and is not kept up to date", slug)
-            continue
-        found[slug] = LiveSegment(id=id_, slug=slug, condition=condition, reads=reads(condition))
-    order = TopologicalSorter({slug: one.reads.segments & found.keys() for slug, one in found.items()})
-    return [found[slug] for slug in order.static_order()]
 
 
 def settle(

@@ -23,3 +23,9 @@ def change_rules() -> int:
     RulesRevision.objects.filter(id=1).update(revision=F("revision") + 1)
     row.refresh_from_db()
     return row.revision
+
+
+def share_rules() -> None:
+    """Hold the rules as they are until commit, together with others who decide by them."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s, %s)", RULES_LOCK)

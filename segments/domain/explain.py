@@ -14,6 +14,11 @@ _GROUPS: Final[Mapping[str, str]] = {
     "any": gettext_noop("At least one of these"),
     "none": gettext_noop("None of these"),
 }
+# What decides about many people at once and keeps no reasons for each.
+_EVENTS: Final[Mapping[str, str]] = {
+    "built": gettext_noop("Everybody was asked when the segment was published"),
+    "archived": gettext_noop("The segment was put away"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +44,10 @@ def _lines(tree: Json, depth: int, translator: Translator) -> Iterator[ReasonLin
         )
         for child in tree["children"]:
             yield from _lines(child, depth + 1, translator)
+        return
+    if node in _EVENTS:
+        needed = translator.gettext(_EVENTS[node])
+        yield ReasonLine(depth=depth, needed=needed, seen="", is_held=bool(tree["held"]))
         return
     yield ReasonLine(
         depth=depth,

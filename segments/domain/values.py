@@ -44,10 +44,11 @@ _LENGTH: Final = re.compile(
     r"(?:T(?=[0-9])(?:([0-9]{1,7})H)?(?:([0-9]{1,9})M)?(?:([0-9]{1,10})S)?)?"
 )
 
+_LAST_WITH_CASE: Final = 0x1FFFF  # no script with upper and lower case lies in higher planes
 # One character to one character, so that lengths stay and PostgreSQL's translate() can do the same.
 LOWER: Final[dict[int, int]] = {
     code: ord(chr(code).lower())
-    for code in range(0x110000)
+    for code in range(_LAST_WITH_CASE)
     if not 0xD800 <= code < 0xE000 and len(chr(code).lower()) == 1 and chr(code).lower() != chr(code)
 }
 
