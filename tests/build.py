@@ -9,10 +9,10 @@ from uuid import UUID, uuid4
 
 from django.contrib.auth.models import Group, User
 from django.contrib.postgres.search import SearchVector
-from django.db.models import Value
+from django.db.models import Q, Value
 from django.utils import timezone
 
-from cdp_site.models import Heartbeat
+from cdp_site.models import AuditEntry, Heartbeat
 from cdp_site.web import Role
 from connectors.models import Connection, Delivery, DeliveryAttempt, Source, Template
 from journeys.models import Decision, Journey, JourneyVersion, Run
@@ -88,9 +88,14 @@ def person(
 
 
 def merged(*, old: Person, new: Person, at: datetime = NOON, reason: str = "registered") -> PersonMerge:
-    """Make `old` part of `new`, as the store does it: its events stay where they are."""
-    Person.objects.filter(pk=old.pk).update(merged_into=new)
-    Identity.objects.filter(person=old).update(person=new)
+    """Make `old` part of `new`, as the pipeline does it: events stay where they are, the rest moves."""
+    Person.objects.filter(Q(pk=old.pk) | Q(merged_into=old)).update(merged_into=new)
+    for model in (Identity, TraitChange, ConsentChange, Membership, Run, Decision, Delivery):
+        model._default_manager.filter(person_id=old.pk).update(person_id=new.pk)
+    for total in PersonTotal.objects.filter(person_id=old.pk):
+        _add_to_total(new, total.name, count=total.count, first_at=total.first_at, last_at=total.last_at)
+    PersonTotal.objects.filter(person_id=old.pk).delete()
+    PersonOverride.objects.filter(new_person_id=old.pk).update(new_person_id=new.pk)
     PersonOverride.objects.create(old_person_id=old.pk, new_person_id=new.pk)
     return PersonMerge.objects.create(
         old_person_id=old.pk, new_person_id=new.pk, at=at, arrival=0, reason=reason, actor="source:1"
@@ -113,15 +118,7 @@ def event(
 ) -> Event:
     """An event, counted in the person's totals."""
     name_row = EventName.objects.get_or_create(name=name)[0]
-    total, is_new = PersonTotal.objects.get_or_create(
-        person_id=person.pk,
-        name=name_row,
-        defaults={"count": 1, "first_at": at, "last_at": at, "revenue": revenue},
-    )
-    if not is_new:
-        PersonTotal.objects.filter(person_id=person.pk, name=name_row).update(
-            count=total.count + 1, first_at=min(total.first_at, at), last_at=max(total.last_at, at)
-        )
+    _add_to_total(person, name_row, count=1, first_at=at, last_at=at, revenue=revenue)
     return Event.objects.create(
         person_id=person.pk,
         ts=at,
@@ -136,6 +133,30 @@ def event(
         properties=dict(properties or {}),
         context=dict(context or {}),
     )
+
+
+def _add_to_total(
+    person: Person,
+    name: EventName,
+    *,
+    count: int,
+    first_at: datetime,
+    last_at: datetime,
+    revenue: Decimal | None = None,
+) -> None:
+    total, is_new = PersonTotal.objects.get_or_create(
+        person_id=person.pk,
+        name=name,
+        defaults={"count": count, "first_at": first_at, "last_at": last_at, "revenue": revenue},
+    )
+    if not is_new:
+        earned = [amount for amount in (total.revenue, revenue) if amount is not None]
+        PersonTotal.objects.filter(person_id=person.pk, name=name).update(
+            count=total.count + count,
+            first_at=min(total.first_at, first_at),
+            last_at=max(total.last_at, last_at),
+            revenue=sum(earned) if earned else None,
+        )
 
 
 def trait_change(*, person: Person, key: str, value: Any, at: datetime = NOON) -> TraitChange:
@@ -312,3 +333,9 @@ def dead_letter(*, code: str = "DataError", error: str = "It broke.", **fields: 
 def heartbeat(*, cluster: str = "live", at: datetime | None = None, **fields: Any) -> Heartbeat:
     """A sign of life of a cluster."""
     return Heartbeat.objects.create(cluster=cluster, at=at or timezone.now(), worker_pid=4711, **fields)
+
+
+def audit_entry(*, verb: str = "thing.do", at: datetime = NOON, **fields: Any) -> AuditEntry:
+    """A line of the log of changes."""
+    fields = {"actor": "mia", "object_kind": "thing", "object_id": "1", **fields}
+    return AuditEntry.objects.create(verb=verb, at=at, **fields)

@@ -54,7 +54,7 @@ def person_why(request: StaffRequest, uuid: UUID, slug: str) -> HttpResponse:
     """Show what a journey decided about a person, with the reasons of each decision."""
     person = _person_or_404(uuid)
     journey = get_object_or_404(Journey, slug=slug)
-    story = story_of(person_ids_of(person), journey=journey)
+    story = story_of(person, journey=journey)
     decided = [
         {
             "at": decision.at,

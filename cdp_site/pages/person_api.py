@@ -218,7 +218,7 @@ class PersonWhy(APIView):
         journey = Journey.objects.filter(slug=request.query_params.get("journey", "")).first()
         if journey is None:
             raise serializers.ValidationError({"journey": [_("There is no journey with this slug.")]})
-        story = story_of(person_ids_of(person), journey=journey, until=_moment(request))
+        story = story_of(person, journey=journey, until=_moment(request))
         return Response(
             WhyOutput(
                 {"entered": story.has_entered, "sentence": sentence_of(story), "decisions": story.decisions}

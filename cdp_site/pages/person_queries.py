@@ -150,13 +150,9 @@ class Story:
 MOST_DECISIONS = 500
 
 
-def story_of(people: Sequence[int], *, journey: Journey, until: datetime | None = None) -> Story:
-    """Read the ledger of one journey about one person: the latest decisions, up to a moment.
-
-    Args:
-        people: the ids that rows of this one person carry.
-    """
-    rows = Decision.objects.filter(person_id__in=people, journey_id=journey.pk).order_by("-at", "-id")
+def story_of(person: Person, *, journey: Journey, until: datetime | None = None) -> Story:
+    """Read the ledger of one journey about one person: the latest decisions, up to a moment."""
+    rows = Decision.objects.filter(person_id=person.pk, journey_id=journey.pk).order_by("-at", "-id")
     if until is not None:
         rows = rows.filter(at__lte=until)
     decisions = list(rows[:MOST_DECISIONS])[::-1]

@@ -4,15 +4,20 @@
   const one = (selector, from = document) => from.querySelector(selector);
   const all = (selector) => [...document.querySelectorAll(selector)];
   const LEAST = 0.3, MOST = 1.5, FAR = 0.65;
-  let scale = 1, withNumbers = true, kept = null;
+  const root = document.documentElement.classList;
+  let scale = 1, kept = null;
+
+  // What was chosen lives outside of the part that the server swaps: in a style sheet of our own (inline
+  // styles are refused by the policy, also where htmx carries them over) and in classes of the root.
+  const sheet = new CSSStyleSheet();
+  document.adoptedStyleSheets.push(sheet);
 
   const canvas = () => one("#canvas");
   const apply = () => {
-    const zoom = one("#zoom");
-    if (!zoom) return;
-    zoom.style.zoom = scale;
-    zoom.classList.toggle("far", scale < FAR);
-    one("#zoom-value").textContent = `${Math.round(scale * 100)} %`;
+    sheet.replaceSync(`#zoom { zoom: ${scale} }`);
+    root.toggle("j-far", scale < FAR);
+    const shown = one("#zoom-value");
+    if (shown) shown.textContent = `${Math.round(scale * 100)} %`;
   };
   const centre = () => { const it = canvas(); if (it) it.scrollLeft = (it.scrollWidth - it.clientWidth) / 2; };
   const zoomTo = (value) => { scale = Math.max(LEAST, Math.min(MOST, value)); apply(); centre(); };
@@ -24,22 +29,18 @@
     const room = () => Math.min(1, it.clientWidth / tree.scrollWidth, it.clientHeight / tree.scrollHeight);
     let wanted = room();
     if (wanted < FAR) {
-      tree.classList.add("far");
+      root.add("j-far");
       wanted = Math.min(FAR - 0.01, room());
     }
     zoomTo(Math.floor(wanted * 50) / 50);
   };
 
-  const showNumbers = () => {
-    canvas()?.classList.toggle("no-numbers", !withNumbers);
-    const box = one("#show-numbers");
-    if (box) box.checked = withNumbers;
-  };
   const begin = () => {
     if (!canvas()) return;
     all(".j-zoombar[hidden]").forEach((bar) => { bar.hidden = false; });
     apply();
-    showNumbers();
+    const numbers = one("#show-numbers");
+    if (numbers) numbers.checked = !root.contains("j-no-numbers");
     if (kept) { canvas().scrollTo(kept.left, kept.top); kept = null; } else centre();
     const chosen = one(".j-card[aria-current]"), panel = one("#panel");
     // On phones the panel covers the lower part: bring the chosen card above it.
@@ -54,7 +55,7 @@
     else if (how) zoomTo(scale + (how === "+" ? 0.1 : -0.1));
   });
   document.addEventListener("change", (event) => {
-    if (event.target.id === "show-numbers") { withNumbers = event.target.checked; showNumbers(); }
+    if (event.target.id === "show-numbers") root.toggle("j-no-numbers", !event.target.checked);
   });
   addEventListener("wheel", (event) => {
     if (!event.ctrlKey || !event.target.closest?.("#canvas")) return;

@@ -58,7 +58,7 @@ def _screen(data: Data) -> Markup:
 
 
 def _identified(data: Data) -> Markup:
-    keys = ", ".join(data["properties"])
+    keys = ", ".join(sorted(data["properties"]))
     if not keys:
         return fill(_("Was recognised"))
     return fill(_("Gave details: <b>%(traits)s</b>"), {"traits": keys})

@@ -1,8 +1,8 @@
 """Reads a page of somebody's timeline out of seven tables in one statement.
 
 Each branch takes no more rows than the page needs, through the index of its table; the branches are then
-merged. Events are read in two branches: those under the person's own id come in the order of the index,
-those still stored under the ids of merged people are few until the squash moves them.
+merged. A merge moves everything at once but events, which are therefore read in two branches: those under
+the person's own id come in the order of the index, those still under merged ids wait for the squash.
 """
 
 import json
@@ -76,7 +76,7 @@ BRANCHES: Final = (
             LEFT JOIN connectors_template AS t ON t.id = d.template_id
             LEFT JOIN connectors_connection AS c ON c.id = d.connection_id
             LEFT JOIN journeys_journey AS j ON j.id = d.journey_id""",
-        where="d.person_id = ANY(%(everyone)s)",
+        where="d.person_id = %(person)s",
         at="d.decided_at",
         tie="d.id",
         searched="concat_ws(' ', d.rendered->>'subject', t.name, c.name, d.action, j.name, d.last_error)",
@@ -88,7 +88,7 @@ BRANCHES: Final = (
             'version_id', l.version_id)""",
         tables="journeys_decision AS l LEFT JOIN journeys_journey AS j ON j.id = l.journey_id",
         # A decision that made a delivery is told by the delivery.
-        where="l.person_id = ANY(%(everyone)s) AND l.delivery_id IS NULL",
+        where="l.person_id = %(person)s AND l.delivery_id IS NULL",
         at="l.at",
         tie="l.id",
         searched="concat_ws(' ', j.name, l.outcome, l.reason, l.step)",
@@ -97,7 +97,7 @@ BRANCHES: Final = (
         source=Source.ENTERED,
         select="jsonb_build_object('segment', g.name, 'slug', g.slug, 'why', m.why->'entered')",
         tables="segments_membership AS m JOIN segments_segment AS g ON g.id = m.segment_id",
-        where="m.person_id = ANY(%(everyone)s)",
+        where="m.person_id = %(person)s",
         at="m.entered_at",
         tie="m.id",
         searched="g.name",
@@ -106,7 +106,7 @@ BRANCHES: Final = (
         source=Source.LEFT,
         select="jsonb_build_object('segment', g.name, 'slug', g.slug, 'why', m.why->'left')",
         tables="segments_membership AS m JOIN segments_segment AS g ON g.id = m.segment_id",
-        where="m.person_id = ANY(%(everyone)s) AND m.left_at IS NOT NULL",
+        where="m.person_id = %(person)s AND m.left_at IS NOT NULL",
         at="m.left_at",
         tie="m.id",
         searched="g.name",
@@ -116,7 +116,7 @@ BRANCHES: Final = (
         select="""jsonb_build_object('category', k.category, 'granted', k.is_granted, 'origin', k.origin,
             'source', s.name)""",
         tables="profiles_consentchange AS k LEFT JOIN connectors_source AS s ON s.id = k.source_id",
-        where="k.person_id = ANY(%(everyone)s)",
+        where="k.person_id = %(person)s",
         at="k.at",
         tie="k.id",
         searched="concat_ws(' ', k.category, k.origin)",
@@ -126,7 +126,10 @@ BRANCHES: Final = (
         select="""jsonb_build_object('reason', g.reason, 'evidence', g.evidence, 'actor', g.actor,
             'undone_at', g.undone_at)""",
         tables="profiles_personmerge AS g",
-        where="g.new_person_id = ANY(%(everyone)s)",
+        # Whom this person absorbed may have absorbed others before.
+        where="""g.new_person_id IN (
+            SELECT %(person)s UNION ALL
+            SELECT p.id FROM profiles_person AS p WHERE p.merged_into_id = %(person)s)""",
         at="g.at",
         tie="g.id",
         searched="g.evidence::text",
@@ -149,11 +152,12 @@ def entries_of(people: Sequence[int], *, wanted: Wanted, limit: int) -> list[Ent
     if not branches:
         return []
     parts = sql.SQL(" UNION ALL ").join(_read(branch, wanted=wanted) for branch in branches)
-    statement = sql.SQL("{} ORDER BY at DESC, rank DESC, tie DESC LIMIT %(limit)s").format(parts)
+    statement = sql.SQL(
+        "SELECT * FROM ({}) AS entry ORDER BY at DESC, rank DESC, tie DESC LIMIT %(limit)s"
+    ).format(parts)
     values: dict[str, Any] = {
         "person": people[0],
         "merged": list(people[1:]),
-        "everyone": list(people),
         "names": event_names,
         "words": f"%{_escaped(wanted.words)}%",
         "limit": limit,
@@ -228,4 +232,5 @@ def _names_in(people: Sequence[int], groups: frozenset[Group]) -> list[int]:
 
 
 def _escaped(words: str) -> str:
+    words = words.replace("\0", "")  # PostgreSQL holds no NUL
     return words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
