@@ -7,7 +7,7 @@ that loading the same document twice changes nothing:
      "sources":     [{"slug", "name", "kind"?, "trust"?, "secret"?, "is_historical"?}],
      "connections": [{"slug", "name", "kind", "settings"}],
      "templates":   [{"slug", "name", "subject", "body" or "body_file"}],
-     "segments":    [{"slug", "name", "condition"}],
+     "segments":    [{"slug", "name", "condition", "publish"?}],
      "journeys":    [{"slug", "name", "document", "publish"?}]}
 
 A text that is `${NAME}` and nothing else stands for a value given beside the document, which keeps
@@ -36,6 +36,10 @@ from connectors.source_services import SourceDraft, change_source, make_source
 from journeys.domain.definition import JourneyError, parse_journey
 from journeys.models import Journey
 from journeys.services import create_journey, publish_journey, save_draft
+from segments.domain.parse import ConditionError, parse_condition, to_json
+from segments.models import Segment
+from segments.network import NetworkRefused
+from segments.services import publish_segment, save_segment
 
 Json = Any
 
@@ -276,6 +280,34 @@ def _load_template(loader: _Loader, item: _Item, slug: str) -> str:
     return CHANGED if found else MADE
 
 
+def _load_segment(loader: _Loader, item: _Item, slug: str) -> str:
+    item.only("condition", "publish")
+    name, condition, is_published = item.text("name"), item.object("condition"), item.flag("publish")
+    found = Segment.objects.filter(slug=slug).first()
+    try:
+        document = {"language": LANGUAGE, "if": to_json(parse_condition(condition))}
+        outcome = MADE if found is None else UNCHANGED
+        if found is None or (found.name, found.condition) != (name, document):
+            save_segment(slug, name=name, condition=condition, actor=loader.actor, now=loader.now)
+            outcome = CHANGED if found else MADE
+        if is_published and not _is_in_force(slug):
+            publish_segment(slug, actor=loader.actor, now=loader.now)
+            outcome = CHANGED if found else MADE
+    except ConditionError as error:
+        place = f"{item.path}.condition"
+        loader.refuse(f"{place}.{error.path}" if error.path else place, error.phrase.said(translation))
+    except NetworkRefused as error:
+        loader.refuse(f"{item.path}.condition", str(error))
+    return outcome
+
+
+def _is_in_force(slug: str) -> bool:
+    """Whether the draft is what members are kept by already."""
+    segment = Segment.objects.get(slug=slug)
+    version = segment.versions.filter(number=segment.version, condition=segment.condition)
+    return segment.state == Segment.State.LIVE and version.exists()
+
+
 def _load_journey(loader: _Loader, item: _Item, slug: str) -> str:
     item.only("document", "publish")
     name, document, is_published = item.text("name"), item.object("document"), item.flag("publish")
@@ -322,6 +354,6 @@ _SECTIONS: Final[Mapping[str, _Load]] = {
     "sources": _load_source,
     "connections": _load_connection,
     "templates": _load_template,
-    "segments": lambda *_: UNCHANGED,
+    "segments": _load_segment,
     "journeys": _load_journey,
 }
