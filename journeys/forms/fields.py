@@ -42,7 +42,16 @@ _WINDOWS: Final = [
 _YES_NO: Final = [("true", gettext_lazy("yes")), ("false", gettext_lazy("no"))]
 
 
-class _LengthWidget(forms.MultiWidget):
+class _PartsWidget(forms.MultiWidget):
+    """Several inputs for one value: the field's label belongs to the first, the others name themselves."""
+
+    use_fieldset = False
+
+    def id_for_label(self, id_: str) -> str:
+        return f"{id_}_0" if id_ else ""
+
+
+class _LengthWidget(_PartsWidget):
     def __init__(self) -> None:
         amount = forms.NumberInput(attrs={"min": 1, "max": MOST, "inputmode": "numeric", "class": "amount"})
         unit = forms.Select(choices=_UNITS, attrs={"aria-label": gettext_lazy("Unit")})
@@ -77,7 +86,7 @@ class LengthField(forms.MultiValueField):
             return True
 
 
-class _CountWidget(forms.MultiWidget):
+class _CountWidget(_PartsWidget):
     def __init__(self) -> None:
         number = forms.NumberInput(
             attrs={
@@ -115,7 +124,7 @@ class CountField(forms.MultiValueField):
             return True
 
 
-class _WindowWidget(forms.MultiWidget):
+class _WindowWidget(_PartsWidget):
     def __init__(self) -> None:
         amount = forms.NumberInput(
             attrs={
