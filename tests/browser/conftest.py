@@ -1,6 +1,7 @@
 """A real Chromium, and what tests of our own pages in it share."""
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
@@ -14,7 +15,8 @@ from pytest_django.live_server_helper import LiveServer
 from cdp_site.web import Role
 from tests import build
 
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, PROGRAMS)), None)
 
 
 @pytest.fixture(scope="session")
