@@ -5,7 +5,6 @@ that looks at them (cdp_site.processes.jobs). It is stored nowhere, so nothing i
 tasks, those of `async_task`, are rows of django-q2's own table; only the cluster `bulk` takes them.
 """
 
-
 from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 from django_q.brokers.orm import ORM
@@ -23,7 +22,7 @@ Package = tuple[int | None, str]
 
 
 class Broker(ORM):  # type: ignore[misc]  # django-q2 has no types
-    _desk: Desk | None = None
+    desk: Desk | None = None  # made in the pusher process, whose connection it uses
 
     def enqueue(self, task: str) -> int:
         """Store an ordinary task, whichever cluster it was asked of: the others have none to spare."""
@@ -34,15 +33,15 @@ class Broker(ORM):  # type: ignore[misc]  # django-q2 has no types
 
     def dequeue(self) -> list[Package] | None:
         """Give what there is to do, or None after at most a second of waiting for it."""
-        if self._desk is None:
-            self._desk = Desk(
+        if self.desk is None:
+            self.desk = Desk(
                 cluster=self.list_key, workers=Conf.WORKERS, vitals=pulse.vitals, bell=pulse.bell
             )
         pulse.quieten_bell()  # before looking: what rings from here on ends the wait
-        packages: list[Package] = [(None, self._package(job)) for job in self._desk.take()]
+        packages: list[Package] = [(None, self._package(job)) for job in self.desk.take()]
         packages += self._ordinary_tasks() if self.list_key == ORDINARY else []
         if not packages:
-            self._desk.wait()
+            self.desk.wait()
         return packages or None
 
     def _package(self, job: Job) -> str:

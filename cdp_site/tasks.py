@@ -3,8 +3,10 @@
 All counts zero means that there was nothing to do; the broker then pauses before it asks again.
 """
 
+import logging
 import os
 
+from django.db import OperationalError
 from django.db.models import F
 from django.utils import timezone
 
@@ -12,6 +14,8 @@ from cdp_site import pipeline
 from cdp_site.models import Heartbeat
 from cdp_site.processes import pulse
 from connectors.services import send_due
+
+logger = logging.getLogger(__name__)
 
 _HEARTBEAT_SECONDS = 4.0
 
@@ -40,6 +44,14 @@ def beat(cluster: str) -> dict[str, int]:
     """Show that a worker of `cluster` takes tasks; now and then write it down for the operations page."""
     if not pulse.vitals.is_time_to_write(period=_HEARTBEAT_SECONDS):
         return {"beats": 1}
+    try:
+        _write_heartbeat(cluster)
+    except OperationalError as error:  # the beat is for the watchdog, and it has been felt
+        logger.warning("The heartbeat of %s was not written down: %s", cluster, error)
+    return {"beats": 1}
+
+
+def _write_heartbeat(cluster: str) -> None:
     now = timezone.now()
     sign = Heartbeat(cluster=cluster, at=now, worker_pid=os.getpid())
     Heartbeat.objects.bulk_create(
@@ -47,4 +59,3 @@ def beat(cluster: str) -> dict[str, int]:
     )
     if pulse.vitals.take_restarted():
         Heartbeat.objects.filter(cluster=cluster).update(restarts=F("restarts") + 1, restarted_at=now)
-    return {"beats": 1}

@@ -94,8 +94,8 @@ class Bell:
         try:
             with database.cursor() as cursor:
                 cursor.execute(_STATEMENT, [channels])
-        except Error:
-            logger.warning("Could not wake the clusters; they look on their own.", exc_info=True)
+        except Error as error:
+            logger.warning("Could not wake the clusters, they look on their own: %s", error)
             database.close()
 
 

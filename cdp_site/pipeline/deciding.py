@@ -9,7 +9,6 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import reduce
-from uuid import UUID
 
 from cdp_site.pipeline.rules import RuleId, Rules, since
 from connectors.domain.consent import Reach, may_send
@@ -280,7 +279,7 @@ class Decider:
         entry: LedgerEntry,
         *,
         now: datetime,
-        message_id: UUID | None,
+        message_id: str | None,
     ) -> None:
         self.runs.ledger.append(
             LedgerLine(

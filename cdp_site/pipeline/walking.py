@@ -87,7 +87,11 @@ class Walk:
             item.traits
             or item.consent
             or (item.time_zone and item.time_zone != state.time_zone)
-            or (item.resolution and any(key[0] != ANONYMOUS for key, _ in item.resolution.links))
+            or (
+                item.resolution
+                and item.resolution.links
+                and any(kind != ANONYMOUS for (kind, _), _ in item.resolution.links)
+            )
         )
 
     def _with_merged(self, marked: Mapping[int, set[RuleId]]) -> dict[int, set[RuleId]]:

@@ -19,7 +19,7 @@ from cdp_site.processes.jobs import CHANNELS, JOBS, Job, Need
 from cdp_site.processes.vitals import Vitals
 
 _POLL = 1.0  # seconds: how late we are at most where a notification is lost
-_AFTER_FAILURE = 0.5
+_AFTER_FAILURE = 0.2
 _DATABASE_PATIENCE = 2  # seconds
 # Another sender is called only if rows are still due that long after the last one was.
 _NEXT_SENDER = 0.1
@@ -52,8 +52,8 @@ class Desk:
         except (OperationalError, InterfaceError):
             # The database is away: it comes back or the parent brings it back. The beat goes on, or
             # the watchdog would take us for frozen.
-            connection.close()
-            self._look_again = time.monotonic() + _AFTER_FAILURE
+            self._hang_up()
+            self._look_again = min(self._look_again, time.monotonic() + _AFTER_FAILURE)
         for number in numbers:
             self._vitals.hand_out(number)
         return [self._jobs[number] for number in numbers]
@@ -61,7 +61,9 @@ class Desk:
     def wait(self) -> None:
         """Sleep until a notification, a finished task, or the time to look again."""
         sources: list[Any] = [self._bell]
-        if self._listening is not None and not self._heard:
+        if self._listening is not None and self._listening.closed:
+            self._hang_up()
+        if self._listening is not None:
             sources.append(self._listening)
         pause = 0.0 if self._heard else max(0.0, self._look_again - time.monotonic())
         readable, _, _ = select.select(sources, [], [], pause)
@@ -164,13 +166,17 @@ class Desk:
             raw.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
         self._listening = raw
 
+    def _hang_up(self) -> None:
+        """Forget a connection that is of no use any more; the next look makes another."""
+        self._listening = None
+        connection.close()
+
     def _read_notifications(self) -> None:
         raw = self._listening.pgconn
         try:
             raw.consume_input()
         except psycopg.OperationalError:  # the server closed it
-            self._listening = None
-            connection.close()
+            self._hang_up()
             return
         while (notification := raw.notifies()) is not None:
             self._heard.add(notification.relname.decode())

@@ -265,8 +265,9 @@ def test_desk__beats_on_while_the_database_is_away_and_finds_back(
 
 
 @pytest.mark.django_db
-def test_broker__packs_jobs_as_tasks_that_exist() -> None:
+def test_broker__packs_jobs_as_tasks_that_exist(cluster: Callable[..., Cluster]) -> None:
     broker = Broker("live")
+    broker.desk = cluster("live").desk
     build.inbox_row(lane=3)
     packages = [SignedPackage.loads(package) for _, package in broker.dequeue() or []]
     assert [(task["name"], task["func"], task["args"]) for task in packages] == [
@@ -283,14 +284,17 @@ def test_jobs__name_functions_of_the_tasks(job: Job) -> None:
 
 
 @pytest.mark.django_db
-def test_broker__hands_stored_tasks_to_bulk_alone_and_one_at_a_time() -> None:
+def test_broker__hands_stored_tasks_to_bulk_alone_and_one_at_a_time(
+    cluster: Callable[..., Cluster],
+) -> None:
     async_task("builtins.len", [1, 2], cluster="live")  # wherever it was asked for
     assert OrmQ.objects.values_list("key", flat=True).get() == "bulk"
-    bulk = Broker("bulk")
+    bulk, live = Broker("bulk"), Broker("live")
+    bulk.desk, live.desk = cluster("bulk").desk, cluster("live").desk
     tasks_found = [(ack, SignedPackage.loads(text)["func"]) for ack, text in bulk.dequeue() or []]
     (ack,) = [ack for ack, function in tasks_found if function == "builtins.len"]
     assert [ack for ack, _ in bulk.dequeue() or [] if ack] == []  # its lock keeps it
-    assert [ack for ack, _ in Broker("live").dequeue() or [] if ack] == []
+    assert [ack for ack, _ in live.dequeue() or [] if ack] == []
     bulk.acknowledge(ack)
     assert not OrmQ.objects.exists()
 
