@@ -89,12 +89,16 @@ def member_lines(
     if before is not None:
         at, id_ = before
         rows = rows.filter(Q(entered_at__lt=at) | Q(id__lt=id_), entered_at__lte=at)
-    stays = list(rows.values_list("id", "person_id", "entered_at")[:limit])
-    people = {line.id: line for line in people_by_id([person for _, person, _ in stays])}
+    return member_lines_of(list(rows[:limit]))
+
+
+def member_lines_of(stays: Sequence[Membership]) -> list[MemberLine]:
+    """These stays as the members list shows them, in this order."""
+    people = {line.id: line for line in people_by_id([stay.person_id for stay in stays])}
     return [
-        MemberLine(id=id_, person=people[person], entered_at=entered_at)
-        for id_, person, entered_at in stays
-        if person in people
+        MemberLine(id=stay.pk, person=people[stay.person_id], entered_at=stay.entered_at)
+        for stay in stays
+        if stay.person_id in people
     ]
 
 

@@ -17,12 +17,17 @@ def change_rules() -> int:
 
     Call it inside a transaction, before any row of a person is locked: a drain locks in that order.
     """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", RULES_LOCK)
+    hold_rules()
     row, _is_new = RulesRevision.objects.get_or_create(id=1)
     RulesRevision.objects.filter(id=1).update(revision=F("revision") + 1)
     row.refresh_from_db()
     return row.revision
+
+
+def hold_rules() -> None:
+    """Wait until nobody decides, and hold everybody off until commit."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", RULES_LOCK)
 
 
 def share_rules() -> None:

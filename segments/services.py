@@ -23,7 +23,7 @@ from segments.live import conditions_in_force, live_segments
 from segments.models import Segment, SegmentVersion
 from segments.network import prove
 from segments.queries import used_in
-from segments.revision import change_rules
+from segments.revision import change_rules, hold_rules
 
 LANGUAGE: Final = 1
 BUILD_TASK: Final = "segments.tasks.build_waiting"
@@ -72,6 +72,10 @@ def save_segment(
         SlugTaken: the slug is in use, and `must_be_new`.
     """
     document = {"language": LANGUAGE, "if": to_json(parse_condition(condition))}
+    if Segment.objects.filter(slug=slug).exists():
+        # Drains count members in this row while they share the rules. Taking the row first and the rules
+        # later, as a publication in the same transaction would, could make both wait for each other.
+        hold_rules()
     try:
         with transaction.atomic():
             segment, is_new = Segment.objects.select_for_update().get_or_create(

@@ -73,5 +73,5 @@ def build() -> None:
 def _empty_event(name: str) -> Event:
     now = datetime(2000, 1, 1, tzinfo=UTC)
     return Event(
-        name=name, ts=now, arrival=0, received_at=now, message_id=UUID(int=0), properties={}, context={}
+        name=name, ts=now, arrival=0, received_at=now, message_id=str(UUID(int=0)), properties={}, context={}
     )

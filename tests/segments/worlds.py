@@ -400,7 +400,7 @@ def events_in_memory(member: Member) -> list[Event]:
             ts=NOW - did.ago,
             arrival=place,
             received_at=NOW - did.ago,
-            message_id=UUID(int=place + 1),
+            message_id=str(UUID(int=place + 1)),
             properties=decode_json(did.properties),
             context=decode_json(did.context),
         )

@@ -58,13 +58,13 @@ def parse_condition(document: Json, *, path: str = "", allow_entry: bool = False
 def _condition(document: Json, path: str, depth: int, budget: Budget) -> Condition:
     budget.spend(path, depth=depth)
     keys = Keys(document, path)
-    kinds = [kind for kind in _NODES if keys.has(kind)]
+    kinds = [kind for kind in NODES if keys.has(kind)]
     if len(kinds) != 1:
         choices = Phrase(
-            gettext_noop("must have exactly one of the keys {kinds}"), {"kinds": ", ".join(_NODES)}
+            gettext_noop("must have exactly one of the keys {kinds}"), {"kinds": ", ".join(NODES)}
         )
         raise ConditionError(path, choices)
-    condition = _NODES[kinds[0]](keys, depth, budget)
+    condition = NODES[kinds[0]](keys, depth, budget)
     keys.finish()
     return condition
 
@@ -128,7 +128,7 @@ def _known(keys: Keys, depth: int, budget: Budget) -> Condition:
 
 
 _Parser = Callable[[Keys, int, Budget], Condition]
-_NODES: Final[Mapping[str, _Parser]] = {
+NODES: Final[Mapping[str, _Parser]] = {
     "all": _group(lambda parts: AllOf(of=parts), "all"),
     "any": _group(lambda parts: AnyOf(of=parts), "any"),
     "none": _group(lambda parts: NoneOf(of=parts), "none"),

@@ -27,7 +27,7 @@ def happened(
         ts=at,
         arrival=next(_arrivals),
         received_at=at,
-        message_id=uuid4(),
+        message_id=str(uuid4()),
         properties=properties or {},
         context=context or {},
     )
