@@ -15,6 +15,7 @@ from urllib.parse import parse_qs
 
 import msgspec
 
+from connectors.domain.depth import without_deep_messages
 from profiles.domain.messages import ABSENT, MAX_BYTES, TYPES, mend
 
 MAX_WIRE: Final = 5 * 2**20
@@ -131,7 +132,10 @@ def _read_single(body: bytes) -> Call:
 
 
 def _read_batch(body: bytes) -> Call:
-    frame = _batch_decoder.decode(body)
+    try:
+        frame = _batch_decoder.decode(body)
+    except RecursionError:
+        frame = _batch_decoder.decode(without_deep_messages(body))
     if len(frame.batch) > MAX_MESSAGES:
         raise CallRefused(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,

@@ -270,6 +270,15 @@ def test_batch__a_bad_item_never_costs_the_others(client: Client, source: Source
     assert {(letter.stage, letter.source_id) for letter in letters} == {("door", source.pk)}
 
 
+def test_batch__a_message_nested_too_deeply_costs_the_others_nothing(client: Client, source: Source) -> None:
+    deep = '{"type":"page","userId":"u2","properties":{"a":' + "[" * 5000 + "]" * 5000 + "}}"
+    body = f'{{"batch":[{json.dumps(TRACK)},{deep},{json.dumps(TRACK)}],"sentAt":"x"}}'.encode()
+    answer = json.loads(call(client, "/v1/batch", body, key=source.write_key).content)
+    assert [one["index"] for one in answer["rejected"]] == [1]
+    assert taken() == [TRACK, TRACK]
+    assert DeadLetter.objects.get().code == "invalid_message"
+
+
 def test_batch__of_bad_items_alone(client: Client, source: Source) -> None:
     response = call(client, "/v1/batch", {"batch": [3]}, key=source.write_key)
     assert response.status_code == 200

@@ -132,7 +132,8 @@ UNREADABLE = {
     "context of another kind": b'{"batch":[],"context":[]}',
     "number out of range in context": b'{"batch":[],"context":{"a":1e999}}',
     "not a number": b'{"batch":[NaN]}',
-    "too deep": b'{"batch":' + b"[" * 50_000 + b"]" * 50_000 + b"}",
+    "context too deep": b'{"batch":[],"context":{"a":' + b"[" * 9_000 + b"]" * 9_000 + b"}}",
+    "too deep and never closed": b'{"batch":' + b"[" * 50_000,
 }
 
 
