@@ -50,9 +50,9 @@ def _step(reader: Reader, value: Json, path: str, *, level: int) -> Step | None:
     if kind in _LATER_KINDS:
         reader.fault(below(path, "kind"), gettext_noop("the kind “{kind}” cannot be run yet"), {"kind": kind})
         return None
-    read = _KINDS.get(kind)
+    read = KINDS.get(kind)
     if read is None:
-        names = ", ".join(_KINDS)
+        names = ", ".join(KINDS)
         reader.fault(below(path, "kind"), gettext_noop("must be one of {choices}"), {"choices": names})
         return None
     return read(reader, value, path, level)
@@ -200,7 +200,7 @@ def _exit(reader: Reader, value: Document, path: str, level: int) -> Exit:
     )
 
 
-_KINDS: Mapping[str, Callable[[Reader, Document, str, int], Step | None]] = {
+KINDS: Mapping[str, Callable[[Reader, Document, str, int], Step | None]] = {
     "wait": _wait,
     "wait_until": _wait_until,
     "branch": _branch,

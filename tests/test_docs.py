@@ -1,0 +1,217 @@
+"""What README and docs name is what the code has: each operator, node, step, setting, command, endpoint.
+
+A table that is kept stands below a comment `<!-- kept: name -->`; its names are the code spans of one of its
+columns. Examples are fenced blocks whose language says what they are, and each is parsed.
+"""
+
+import ast
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from drf_spectacular.generators import SchemaGenerator
+
+from cdp_site.pages.api_docs import METHODS
+from connectors.domain.call import CALLS
+from connectors.registry import CHANNELS
+from journeys.domain.decision import Outcome, Refusal
+from journeys.domain.definition import parse_journey
+from journeys.domain.parse.steps import KINDS
+from segments.domain.operators import Operator
+from segments.domain.parse import parse_condition
+from segments.domain.parse.nodes import NODES
+from tests.addresses import addresses
+
+ROOT: Path = settings.BASE_DIR
+README = ROOT / "README.md"
+DOCS = ROOT / "docs"
+APPS = ("profiles", "segments", "journeys", "connectors", "cdp_site")
+PAGES = [README, *sorted(DOCS.glob("*.md"))]
+
+_CODE = re.compile(r"`([^`\n]+)`")
+_FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+
+
+def kept(name: str, *, file: Path = README, column: int = 0) -> list[str]:
+    """The code spans of a column of the table below a mark."""
+    _, mark, rest = file.read_text().partition(f"<!-- kept: {name} -->\n")
+    assert mark, f"{file.name} has no table {name!r}"
+    rows = [line for line in rest.split("\n\n", 1)[0].splitlines() if line.startswith("|")][2:]
+    return [code for row in rows for code in _CODE.findall(_cells(row)[column])]
+
+
+def code_spans(file: Path) -> list[str]:
+    """The code spans of a file's text, without its examples."""
+    return _CODE.findall(_FENCE.sub("", file.read_text()))
+
+
+def _cells(row: str) -> list[str]:
+    return [cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:-1]]
+
+
+def agree(told: Iterable[str], *, code: Iterable[str]) -> None:
+    """Both name the same things, and none is told twice."""
+    told = list(told)
+    assert sorted(set(told)) == sorted(set(code))
+    assert len(told) == len(set(told)), "something is told twice"
+
+
+# -- tables --------------------------------------------------------------------------------------------
+
+
+def test_readme__targets_of_make() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    phony = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
+    assert phony is not None
+    parts = {"checks", "browser"}  # of `lint` and `test`
+
+    agree(kept("targets"), code=[f"make {name}" for name in set(phony[1].split()) - parts])
+
+
+def test_readme__commands() -> None:
+    files = (ROOT / "cdp_site" / "management" / "commands").glob("*.py")
+
+    agree(kept("commands"), code=[file.stem for file in files if file.stem != "__init__"])
+
+
+def environment_of(file: Path) -> set[str]:
+    """The variables that a module reads: calls of `env.<type>("NAME", …)`."""
+    return {
+        node.args[0].value
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and isinstance(node.func.value, ast.Name)
+        and node.func.value.id == "env"
+        and node.args
+        and isinstance(node.args[0], ast.Constant)
+        and isinstance(node.args[0].value, str)
+    }
+
+
+def test_readme__settings() -> None:
+    agree(kept("settings"), code=environment_of(ROOT / "cdp_site" / "settings.py"))
+
+
+def test_readme__apps() -> None:
+    agree(kept("apps"), code=APPS)
+
+
+def test_readme__nodes() -> None:
+    agree(kept("nodes"), code=NODES)
+
+
+def test_readme__operators() -> None:
+    told = kept("operators", column=1)
+
+    assert set(told) == {operator.value for operator in Operator}
+
+
+def test_readme__steps() -> None:
+    agree(kept("steps"), code=KINDS)
+
+
+def test_readme__outcomes() -> None:
+    agree(kept("outcomes"), code=[outcome.value for outcome in Outcome])
+
+
+def test_readme__channels() -> None:
+    agree(kept("channels"), code=CHANNELS)
+
+
+def test_readme__public_endpoints() -> None:
+    written = {address.route for address in addresses() if address.access and address.access.kind == "public"}
+    named = {re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", route) for route in written if "<path:" not in route}
+
+    agree(kept("endpoints"), code=[f"/{path}" for path in {*named, *CALLS}])
+
+
+def test_http_api__private_endpoints() -> None:
+    paths: dict[str, dict[str, Any]] = SchemaGenerator().get_schema(public=True)["paths"]
+    code = {
+        f"{method.upper()} {path.removeprefix('/api/v1')}"
+        for path, methods in paths.items()
+        for method in methods
+        if method in METHODS
+    }
+
+    agree(kept("private", file=DOCS / "http-api.md"), code=code)
+
+
+def test_conditions__each_node_and_operator_is_explained() -> None:
+    explained = set(code_spans(DOCS / "conditions.md"))
+
+    assert set(NODES) <= explained
+    assert {operator.value for operator in Operator} <= explained
+
+
+def test_journeys__each_step_outcome_and_refusal_is_explained() -> None:
+    explained = set(code_spans(DOCS / "journeys.md"))
+
+    assert set(KINDS) <= explained
+    assert {outcome.value for outcome in Outcome} <= explained
+    assert {refusal.value for refusal in Refusal} <= explained
+
+
+# -- examples ------------------------------------------------------------------------------------------
+
+EXAMPLES = [
+    pytest.param(kind, text, id=f"{file.stem}-{number}-{kind}")
+    for file in PAGES
+    for number, (kind, text) in enumerate(
+        re.findall(r"^```json ([\w-]+)\n(.*?)^```$", file.read_text(), re.MULTILINE | re.DOTALL)
+    )
+]
+
+
+@pytest.mark.parametrize(("kind", "text"), EXAMPLES)
+def test_examples__each_can_be_read(kind: str, text: str) -> None:
+    document = json.loads(text)
+    match kind:
+        case "condition":
+            parse_condition(document)
+        case "journey-condition":
+            parse_condition(document, allow_entry=True)
+        case "journey":
+            parse_journey(document)
+        case "content":
+            for segment in document["segments"]:
+                parse_condition(segment["condition"])
+            for journey in document["journeys"]:
+                parse_journey(journey["document"])
+        case _:
+            pytest.fail(f"nobody knows how to read an example of {kind}")
+
+
+def test_examples__use_every_kind_of_step_and_node() -> None:
+    journeys = " ".join(text for kind, text in (example.values for example in EXAMPLES) if kind == "journey")
+    conditions = " ".join(text for _kind, text in (example.values for example in EXAMPLES))
+
+    assert [step for step in KINDS if f'"kind": "{step}"' not in journeys] == []
+    assert [node for node in NODES if f'"{node}":' not in conditions] == []
+
+
+# -- links ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("file", PAGES, ids=lambda file: file.name)
+def test_links__lead_somewhere(file: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#\s]+)[^)]*\)", file.read_text())
+
+    assert [link for link in links if not (file.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("file", PAGES, ids=lambda file: file.name)
+def test_paths__named_in_the_text_exist(file: Path) -> None:
+    """Files of ours in code spans: `connectors/ingest.py`, `segments/compiler/`."""
+    named = [
+        code
+        for code in code_spans(file)
+        if re.fullmatch(rf"(?:{'|'.join(APPS)}|tests|docs|templates)/[\w./-]+", code)
+    ]
+
+    assert [path for path in named if not (ROOT / path).exists()] == []
