@@ -4,15 +4,17 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 from markupsafe import Markup
 
 from cdp_site.jinja import moment
 from cdp_site.pages.timeline.events import fill
-from journeys.domain.decision import Outcome
+from journeys.domain.because import because
+from journeys.domain.decision import Outcome, Refusal
 
-Data = Mapping[str, Any]  # outcome, reason, step, journey
+Data = Mapping[str, Any]  # outcome, reason, step, journey; tree where the reasons are at hand
 
 _SENTENCES: Final[Mapping[Outcome, str]] = {
     Outcome.ENTERED: gettext_noop("Entered the journey <b>%(journey)s</b>"),
@@ -59,7 +61,14 @@ def decision_sentence(data: Data) -> Markup:
     if data["outcome"] == Outcome.WAITING.value and data["reason"]:
         until = moment(datetime.fromisoformat(data["reason"]))
         return fill(_("Waits in <b>%(journey)s</b> until %(until)s"), {"journey": journey, "until": until})
-    return fill(_(message), {"journey": journey, "reason": reason_words(data["reason"])})
+    return fill(_(message), {"journey": journey, "reason": _why(data)})
+
+
+def _why(data: Data) -> str:
+    """The reason in words; where a condition failed, the part of it that decided."""
+    if data["reason"] == Refusal.FILTER.value and data.get("tree"):
+        return because(data["tree"], translator=translation) or reason_words(data["reason"])
+    return reason_words(data["reason"])
 
 
 def reason_words(reason: str) -> str:
