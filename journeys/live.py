@@ -10,7 +10,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from django.db import connection
 
@@ -105,7 +104,7 @@ class LedgerLine:
     version: LiveVersion
     run_id: int | None
     entry: LedgerEntry
-    message_id: UUID | None
+    message_id: str | None
 
 
 def live_versions() -> list[LiveVersion]:
@@ -261,7 +260,7 @@ class Runs:
         self.by_person[person].append(run)
         return run
 
-    def note(self, run: OpenRun, entry: LedgerEntry, *, now: datetime, message_id: UUID | None) -> None:
+    def note(self, run: OpenRun, entry: LedgerEntry, *, now: datetime, message_id: str | None) -> None:
         """Write a decision about a run into the ledger."""
         self.ledger.append(
             LedgerLine(
@@ -301,7 +300,7 @@ def entry_document(event: Event) -> dict[str, Json]:
         "ts": event.ts.isoformat(),
         "arrival": event.arrival,
         "received_at": event.received_at.isoformat(),
-        "message_id": str(event.message_id),
+        "message_id": event.message_id,
         "properties": dict(event.properties),
         "context": dict(event.context),
     }
@@ -314,7 +313,7 @@ def read_entry(document: Mapping[str, Json]) -> Event:
         ts=datetime.fromisoformat(document["ts"]),
         arrival=document["arrival"],
         received_at=datetime.fromisoformat(document["received_at"]),
-        message_id=UUID(document["message_id"]),
+        message_id=document["message_id"],
         properties=document["properties"],
         context=document["context"],
     )

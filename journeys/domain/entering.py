@@ -97,7 +97,7 @@ def key_of(definition: Definition, event: Event) -> str | None:
     """
     path = definition.entry.key
     if not path:
-        return str(event.message_id) if definition.entry.reentry.policy is Policy.ALWAYS else ""
+        return event.message_id if definition.entry.reentry.policy is Policy.ALWAYS else ""
     value = value_at(event.properties if path[0] == "properties" else event.context, path[1:])
     if value is None:
         return None

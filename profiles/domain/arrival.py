@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -43,6 +42,7 @@ _MOST_AHEAD = timedelta(days=1)
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _BIGGEST = Decimal(10) ** 308
 _EMPTY = b"{}"
+_TELLING = (b'"timezone"', b'"locale"', b'"consent"', b'"traits"', b'"page"')  # in a context worth reading
 
 
 class Refused(Exception):
@@ -125,7 +125,7 @@ class Arrived:
                 ts=self.ts,
                 arrival=self.arrival,
                 received_at=self.received_at,
-                message_id=UUID(self.message_id),
+                message_id=self.message_id,
                 properties=LazyObject(self.properties),
                 context=LazyObject(self.context),
             )
@@ -288,7 +288,7 @@ def _traits_bytes(message: Message) -> bytes:
 
 
 def _read_context(arrived: Arrived, raw: bytes, message: Message) -> None:
-    has_context = raw != _EMPTY
+    has_context = raw != _EMPTY and any(word in raw for word in _TELLING)
     context = _context.decode(raw) if has_context else _Context()
     if arrived.kind == "identify":
         own = _traits_bytes(message)

@@ -22,7 +22,7 @@ class Event:
     ts: datetime  # when it happened
     arrival: int  # order of arrival; breaks ties of ts
     received_at: datetime
-    message_id: UUID
+    message_id: str  # a uuid as text
     properties: Mapping[str, Json]
     context: Mapping[str, Json]
 

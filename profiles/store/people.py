@@ -366,7 +366,7 @@ def load_events(
 
 _EVENTS = """
 SELECT person_id, name_id, (extract(epoch FROM ts) * 1000000)::bigint, arrival,
-       (extract(epoch FROM received_at) * 1000000)::bigint, message_id, properties::text, context::text
+       (extract(epoch FROM received_at) * 1000000)::bigint, message_id::text, properties::text, context::text
   FROM profiles_event
  WHERE person_id = ANY(%(people)s::bigint[]) AND name_id = ANY(%(names)s::int[])
    AND (person_id << 20 | name_id) = ANY(%(pairs)s::bigint[])

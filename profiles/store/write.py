@@ -14,7 +14,7 @@ from profiles.domain.arrival import Arrived
 from profiles.domain.exact import encode_json
 from profiles.domain.facts import Json
 from profiles.domain.history import PersonState
-from profiles.domain.identity import Key, Merge
+from profiles.domain.identity import ANONYMOUS, Key, Merge, Resolution
 from profiles.store.people import Crowd, name_id
 
 _SEARCHED = ("name", "firstName", "lastName", "first_name", "last_name", "email", "phone", "company")
@@ -197,15 +197,15 @@ def _search_terms(changes: Changes, crowd: Crowd) -> None:
     touched = {
         changes.survivor(item.person)
         for item in changes.arrived
-        if any(key in item.traits for key in _SEARCHED)
-        or (item.resolution and any(key[0] != "anonymous_id" for key, _ in item.resolution.links))
+        if (item.traits and any(key in item.traits for key in _SEARCHED))
+        or (item.resolution and item.resolution.links and _names_somebody(item.resolution))
     } | {changes.survivor(merge.new) for merge, _ in changes.merges}
     if not touched:
         return
     words: dict[int, list[str]] = {person: [] for person in touched}
     for key in crowd.identity_ids:
         owner = crowd.graph.owner(key)
-        if owner in words and key[0] != "anonymous_id":
+        if owner in words and key[0] != ANONYMOUS:
             words[owner].append(key[1])
     for person in touched:
         traits = changes.states[person].traits
@@ -218,6 +218,10 @@ def _search_terms(changes: Changes, crowd: Crowd) -> None:
             """,
             [bare(words), texts(" ".join(found) for found in words.values())],
         )
+
+
+def _names_somebody(resolution: Resolution) -> bool:
+    return any(kind != ANONYMOUS for (kind, _), _ in resolution.links)
 
 
 # -- identities and merges -----------------------------------------------------------------------------

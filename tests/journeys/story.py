@@ -38,7 +38,7 @@ def message(
         ts=when,
         arrival=arrival,
         received_at=when,
-        message_id=UUID(int=arrival),
+        message_id=str(UUID(int=arrival)),
         properties=properties or {},
         context={},
     )
