@@ -5,11 +5,17 @@ from collections.abc import Iterator
 import psutil
 import pytest
 from django.db import connection
+from hypothesis import HealthCheck, settings
 from pytest_django import DjangoDbBlocker
 
 from cdp_site import wakeup
+from connectors import keys, limits
 from profiles import partitions
 from profiles.store.people import forget_names
+
+# Generated cases are judged by their outcome: how long one takes is the machine's affair.
+settings.register_profile("wayfare", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("wayfare")
 
 
 @pytest.fixture(scope="session")
@@ -36,3 +42,5 @@ def fresh_process() -> Iterator[None]:
     yield
     forget_names()
     partitions.forget()
+    keys.forget()
+    limits.forget()

@@ -10,7 +10,7 @@ from django.http import HttpResponse
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from connectors import keys, limits
+from connectors import limits
 from connectors.domain.call import MAX_WIRE
 from connectors.models import Source
 from profiles.domain.envelope import Envelope, open_envelope
@@ -22,12 +22,6 @@ pytestmark = pytest.mark.django_db
 
 TRACK = {"type": "track", "event": "Product Viewed", "anonymousId": "a1", "messageId": "m1"}
 ORIGIN = "https://shop.example"
-
-
-@pytest.fixture(autouse=True)
-def fresh_door() -> None:
-    keys.forget()
-    limits.forget()
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cdp_site import wakeup
-from connectors import keys, limits
+from connectors import keys
 from connectors.models import Source
 from profiles.models import Inbox
 from tests import build
@@ -26,9 +26,7 @@ TRACK = {"event": "Product Viewed", "anonymousId": "a1"}
 
 
 @pytest.fixture(autouse=True)
-def fresh_door() -> Iterator[None]:
-    keys.forget()
-    limits.forget()
+def quiet() -> Iterator[None]:
     yield
     wakeup.stop()
 
@@ -209,7 +207,7 @@ BODIES = st.one_of(st.binary(), damaged(), st.text().map(str.encode))
     path=st.sampled_from(["/v1/batch", "/v1/track", "/v1/import", "/v1/identify", "/beacon/v1/batch"]),
     encoding=st.sampled_from(["", "gzip", "br"]),
 )
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_bytes__get_an_answer_of_ours(
     client: Client, known_source: Source, body: bytes, is_packed: bool, path: str, encoding: str
 ) -> None:
@@ -229,7 +227,7 @@ def known_source(db: None) -> Source:
 
 @pytest.mark.django_db
 @given(header=st.text(st.characters(codec="latin-1", exclude_categories=["Cc"])), query=st.text(max_size=30))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_head__gets_an_answer_of_ours(client: Client, header: str, query: str) -> None:
     for name in ("Authorization", "X-Write-Key", "X-Forwarded-For", "Content-Encoding"):
         value = f"Basic {header}" if name == "Authorization" else header

@@ -13,7 +13,6 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from cdp_site import wakeup
-from connectors import keys, limits
 from connectors.models import Source
 from profiles.domain.envelope import open_envelope
 from profiles.models import Inbox
@@ -80,8 +79,6 @@ def served(shop: Shop) -> Iterator[Shop]:
 
 @pytest.fixture
 def source(transactional_db: None) -> Source:
-    keys.forget()
-    limits.forget()
     return build.source()
 
 
