@@ -41,7 +41,7 @@ def send(
     door: str, method: str, path: str, body: bytes = b"", **headers: str
 ) -> tuple[int, dict[str, str], bytes]:
     target = urlsplit(door)
-    line = http.client.HTTPConnection(target.hostname or "", target.port, timeout=10)
+    line = http.client.HTTPConnection(target.hostname or "", target.port, timeout=60)
     with closing(line):
         line.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
         answer = line.getresponse()

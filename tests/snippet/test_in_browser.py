@@ -114,7 +114,7 @@ def wait_for(
     page: Page, count: int, *, of: Callable[[dict[str, Any]], bool] = lambda message: True
 ) -> list[dict[str, Any]]:
     """Wait until so many messages arrived."""
-    for _ in range(100):
+    for _ in range(600):  # seconds only where something hangs
         messages = [message for message in arrived() if of(message)]
         if len(messages) >= count:
             break
