@@ -75,7 +75,8 @@ class Product:
     def end(self) -> None:
         """End it however it is, and remove its data."""
         if self._parent is not None and self._parent.poll() is None:
-            self.stop()
+            code = self.stop()
+            assert code == 0, f"it ended with {code}; see {self.log}"
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def manage(self, *arguments: str) -> str:
@@ -105,14 +106,19 @@ class Product:
         except httpx.HTTPError:
             return False
 
+    @contextmanager
+    def connect(self) -> Iterator[psycopg.Connection[Any]]:
+        with psycopg.connect(
+            **self.server.address(dbname="wayfare"), autocommit=True, connect_timeout=5
+        ) as connection:
+            yield connection
+
     def query(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """Ask its database, patiently: it may be recovering."""
         deadline = time.monotonic() + HANG
         while True:
             try:
-                with psycopg.connect(
-                    **self.server.address(dbname="wayfare"), autocommit=True, connect_timeout=5
-                ) as database:
+                with self.connect() as database:
                     cursor = database.execute(statement, parameters)
                     return cursor.fetchall() if cursor.description else []
             except psycopg.OperationalError:

@@ -6,14 +6,18 @@ The bounds on time only notice a hang; how long it took is reported.
 import os
 import random
 import signal
+import subprocess
+import sys
 import time
 from functools import partial
 
+import psutil
 import pytest
 
+from cdp_site.processes.child import group_members
 from cdp_site.processes.queries import LANE_LOCK_CLASS
 from tests.kill.conftest import Report
-from tests.kill.product import Product, wait_until
+from tests.kill.product import HANG, ROOT, Product, wait_until
 from tests.kill.traffic import Traffic
 
 pytestmark = [pytest.mark.kill, pytest.mark.xdist_group("kill")]
@@ -66,10 +70,11 @@ def test_kill__web_process(product: Product, traffic: Traffic, kills: int, away:
     seconds = []
     with traffic:
         for number in range(kills):
+            if number:
+                time.sleep(6)  # granian takes a worker that dies twice within 5.5 seconds for hopeless
             os.kill(product.web_leader() if number % 2 else product.web_workers()[0], signal.SIGKILL)
             seconds.append(traffic.probe())
             wait_until(lambda: len(product.web_workers()) > 1, what="all web workers are back")
-            time.sleep(6)  # granian gives up where a worker dies twice within 5.5 seconds
     traffic.settle()
     traffic.check()
     away(seconds)
@@ -85,6 +90,52 @@ def test_kill__postmaster(product: Product, traffic: Traffic, kills: int, away: 
     traffic.settle()
     traffic.check()
     away(seconds)
+
+
+def test_kill__idle_worker_spares_one_that_works_long(product: Product, traffic: Traffic) -> None:
+    """A frozen cluster is replaced at once, and yet a healthy task in it ends in its own time."""
+    with product.connect() as database:
+        with database.transaction():
+            database.execute("LOCK TABLE profiles_identity IN ACCESS EXCLUSIVE MODE")
+            traffic.begin_probe(people=1)  # its drain waits for us from here on
+            wait_until(lambda: len(busy_workers(product)) == 1, what="one worker works, one is idle")
+            (busy,) = busy_workers(product)
+            before = product.leader("live")
+            os.kill(idle_worker(product, "live"), signal.SIGKILL)
+            wait_until(lambda: product.leader("live") not in (None, before), what="the cluster is replaced")
+            wait_until(partial(product.is_beating, "live"), what="the new cluster beats")
+            assert psutil.pid_exists(busy)
+        wait_until(traffic.is_probe_counted, what="all is counted")
+    wait_until(lambda: not psutil.pid_exists(busy), what="the spared worker is gone when it is done")
+
+
+def test_kill__parent(product: Product, traffic: Traffic) -> None:
+    """Nothing outlives the parent but the database, and a new parent takes that over."""
+    groups = product.groups() - {os.getpgid(product.postmaster())}
+    product.parent.kill()
+    product.parent.wait()
+    wait_until(lambda: not any(group_members(group) for group in groups), what="everybody is gone")
+    product.start()
+    traffic.probe()
+
+
+def test_up__refuses_to_run_twice_on_the_same_data(product: Product) -> None:
+    second = subprocess.run(
+        [sys.executable, "manage.py", "up"],
+        cwd=ROOT,
+        env=product.environment,
+        capture_output=True,
+        text=True,
+        timeout=HANG,
+        check=False,
+    )
+    assert second.returncode == 1
+    assert "Another" in second.stderr
+    assert product.is_ready()
+
+
+def busy_workers(product: Product) -> list[int]:
+    return [worker.pid for worker in product.workers("live") if worker.busy_since]
 
 
 def draining_worker(product: Product) -> int:

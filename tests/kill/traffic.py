@@ -63,6 +63,7 @@ class Traffic:
         self.acked = 0  # messages of the event we count
         self.people_mailed = 0
         self._numbers = count()
+        self._probe = ("", 0)
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._run)
 
@@ -80,13 +81,21 @@ class Traffic:
         return f"Seen {self.tag}"
 
     def probe(self) -> float:
-        """Send one more message for everybody, in every lane, and give the seconds until all are counted."""
-        event = f"Probe {uuid4().hex[:12]}"
+        """Send a message for everybody, in every lane, and give the seconds until all are counted."""
         begun_at = time.monotonic()
-        with httpx.Client(base_url=self._product.url, auth=(self._key, ""), timeout=10) as client:
-            self._post(client, [self._track(event, person=person) for person in range(PEOPLE)])
-        wait_until(lambda: self._counted(event) == PEOPLE, what="the probe is counted")
+        self.begin_probe()
+        wait_until(self.is_probe_counted, what="the probe is counted")
         return time.monotonic() - begun_at
+
+    def begin_probe(self, *, people: int = PEOPLE) -> None:
+        self._probe = f"Probe {uuid4().hex[:12]}", people
+        event, _ = self._probe
+        with httpx.Client(base_url=self._product.url, auth=(self._key, ""), timeout=10) as client:
+            self._post(client, [self._track(event, person=person) for person in range(people)])
+
+    def is_probe_counted(self) -> bool:
+        event, people = self._probe
+        return self._counted(event) == people
 
     def settle(self) -> None:
         """Wait until everything that was accepted is worked off."""
