@@ -74,16 +74,15 @@ def policy_label(policy: Policy, *, translator: Translator = ENGLISH) -> str:
 def length_in_words(length: timedelta, *, translator: Translator = ENGLISH) -> str:
     """A length of time as people say it."""
     amount, unit = in_largest_unit(length)
-    say = translator.ngettext
     match unit:
         case Unit.DAYS:
-            said = say("{n} day", "{n} days", amount)
+            said = translator.ngettext("{n} day", "{n} days", amount)
         case Unit.HOURS:
-            said = say("{n} hour", "{n} hours", amount)
+            said = translator.ngettext("{n} hour", "{n} hours", amount)
         case Unit.MINUTES:
-            said = say("{n} minute", "{n} minutes", amount)
+            said = translator.ngettext("{n} minute", "{n} minutes", amount)
         case _:
-            said = say("{n} second", "{n} seconds", amount)
+            said = translator.ngettext("{n} second", "{n} seconds", amount)
     return said.format(n=amount)
 
 
