@@ -23,6 +23,7 @@ from connectors.services import replay_deliveries
 from profiles.queries import namings
 
 PAGE_SIZE = 50
+MOST_WARNINGS = 10
 MOST_REPLAYED = 10_000
 
 # A mail in a frame: it may look as it likes, but runs nothing, calls nobody and leads nowhere.
@@ -45,6 +46,8 @@ def delivery_list(request: StaffRequest) -> HttpResponse:
     rows = list((found.filter(pk__lt=before) if before else found)[: PAGE_SIZE + 1])
     named = namings([delivery.person for delivery in rows[:PAGE_SIZE]])
     asked = _asked(wanted)
+    connections = list(Connection.objects.order_by("name"))
+    names = {f"connection:{connection.slug}": connection.name for connection in connections}
     context = {
         "lines": [_line(delivery, naming=named.get(delivery.person_id)) for delivery in rows[:PAGE_SIZE]],
         "after": rows[PAGE_SIZE - 1].pk if len(rows) > PAGE_SIZE else None,
@@ -52,8 +55,10 @@ def delivery_list(request: StaffRequest) -> HttpResponse:
         "is_filtered": bool(asked),
         "states": delivery_words.STATES,
         "channels": {name: kind.label for name, kind in CHANNELS.items()},
-        "connections": Connection.objects.order_by("name"),
-        "failing": failing_destinations()[:10],
+        "connections": connections,
+        "failing": [
+            (names.get(lane.name, lane.name), lane) for lane in failing_destinations()[:MOST_WARNINGS]
+        ],
         "may_replay": _may_replay(request),
     }
     return page_or_part(
@@ -129,6 +134,7 @@ def _line(delivery: Delivery, *, naming: Any) -> dict[str, Any]:
         "title": delivery_words.title_of(delivery),
         "state": delivery_words.STATES[delivery.state],
         "reason": delivery_words.reason_of(delivery),
+        "way": delivery_words.way_of(delivery),
         "journey": (delivery.context.get("journey") or {}).get("name", ""),
     }
 

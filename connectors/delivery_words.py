@@ -4,8 +4,10 @@ from typing import Any, Final
 
 from django.utils.translation import gettext_lazy as _
 
+from connectors.channels.email.channel import OUTBOX_PAGE
 from connectors.domain.consent import Refusal
 from connectors.models import Delivery
+from connectors.registry import CHANNELS
 from connectors.services.beginning import ERASED
 
 State = Delivery.State
@@ -20,13 +22,14 @@ STATES: Final[dict[str, tuple[Any, str, str]]] = {
     State.CANCELLED: (_("Cancelled"), "", "x"),
 }
 
-# The machine words that stand where others keep a sentence: refusals, and how the run ended.
+# The machine words that stand where others keep a sentence: refusals, how the run ended, where a mail stayed.
 _REASONS: Final[dict[str, Any]] = {
     Refusal.NO_ADDRESS: _("No address of this person is known."),
     Refusal.SUPPRESSED: _("The address is on the list of those not to be written to."),
     Refusal.CONSENT_DENIED: _("The person does not want marketing."),
     Refusal.CONSENT_UNSET: _("The person was never asked about marketing, or never answered."),
     ERASED: _("The person was erased."),
+    OUTBOX_PAGE: _("No mail server is set up (EMAIL_URL): the mail was kept here and went no further."),
     "finished": _("The journey had ended."),
     "converted": _("The journey's goal was reached first."),
     "exited": _("The person had left the journey."),
@@ -46,7 +49,7 @@ ACTIONS: Final[dict[str, Any]] = {
 
 def reason_of(delivery: Delivery) -> str:
     """Say why a delivery is not sent, or failed last; "" when there is nothing to say."""
-    if delivery.state == State.SENT:
+    if delivery.state == State.SENT and delivery.last_error != OUTBOX_PAGE:
         return ""
     return str(_REASONS.get(delivery.last_error, delivery.last_error))
 
@@ -59,3 +62,11 @@ def title_of(delivery: Delivery) -> str:
     if delivery.template is not None:
         return delivery.template.name
     return str(ACTIONS.get(delivery.action, delivery.action or _("Message")))
+
+
+def way_of(delivery: Delivery) -> str:
+    """Name the connection a delivery takes, or else its channel."""
+    if delivery.connection is not None:
+        return delivery.connection.name
+    kind = CHANNELS.get(delivery.channel)
+    return str(kind.label) if kind else delivery.channel

@@ -87,8 +87,9 @@ def _record_sent(made: Made, *, now: datetime) -> Result:
     delivery.external_id = receipt.external_id
     _close_attempt(made, is_success=True, response=dict(receipt.response), now=now)
     # The truth, whoever holds the row by now: it was sent.
+    # Where nothing left the house, the place of an error says so.
     Delivery.objects.filter(pk=delivery.pk).exclude(state=State.SENT).update(
-        state=State.SENT, due_at=None, sent_at=now, external_id=receipt.external_id, last_error=""
+        state=State.SENT, due_at=None, sent_at=now, external_id=receipt.external_id, last_error=receipt.via
     )
     return sent_result(delivery, person=made.person, kind=made.kind, at=now, via=receipt.via)
 

@@ -84,8 +84,9 @@ def test_delivery_list__says_what_became_of_each(ada: Person) -> None:
 
 
 def test_delivery_list__a_failing_destination_is_named() -> None:
+    build.connection(slug="crm")
     Destination.objects.create(name="connection:crm", failure_count=7, last_error="It did not answer.")
-    assert "connection:crm failed 7 times in a row: It did not answer." in page(browser(), "/deliveries/")
+    assert "Crm failed 7 times in a row: It did not answer." in page(browser(), "/deliveries/")
 
 
 def test_delivery_list__pages_and_parts(
@@ -126,6 +127,12 @@ def test_delivery_mail__runs_nothing(ada: Person) -> None:
     assert "script-src" not in policy
     assert response["X-Frame-Options"] == "SAMEORIGIN"
     assert browser().get(f"/deliveries/{build.delivery(person=ada).uuid}/mail/").status_code == 404
+
+
+def test_delivery_page__a_mail_that_stayed_here_says_so(ada: Person) -> None:
+    delivery = build.delivery(person=ada, rendered=MAIL, last_error="outbox page")
+    for path in ("/deliveries/", f"/deliveries/{delivery.uuid}/"):
+        assert "No mail server is set up (EMAIL_URL)" in page(browser(), path)
 
 
 def test_delivery_page__a_crm_action(ada: Person) -> None:
