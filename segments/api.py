@@ -53,7 +53,7 @@ class SegmentChange(serializers.Serializer[Any]):
     )
 
 
-class PreviewInput(ConditionInput):
+class SegmentPreviewInput(ConditionInput):
     as_of = serializers.DateTimeField(required=False, help_text="A past moment; now when left out.")
     people = serializers.ListField(
         child=serializers.CharField(max_length=512),
@@ -63,7 +63,7 @@ class PreviewInput(ConditionInput):
     )
 
 
-class PersonOutput(serializers.Serializer[Any]):
+class MatchOutput(serializers.Serializer[Any]):
     id = serializers.UUIDField(source="uuid")
     user_id = serializers.CharField()
     email = serializers.CharField()
@@ -72,12 +72,12 @@ class PersonOutput(serializers.Serializer[Any]):
     last_seen_at = serializers.DateTimeField()
 
 
-class PreviewOutput(serializers.Serializer[Any]):
+class SegmentPreviewOutput(serializers.Serializer[Any]):
     count = serializers.IntegerField()
     total = serializers.IntegerField(help_text="People there are.")
     share = serializers.FloatField(help_text="Of everybody, from 0 to 1.")
     sentence = serializers.CharField()
-    people = PersonOutput(many=True, help_text="A sample; all that match when `people` was given.")
+    people = MatchOutput(many=True, help_text="A sample; all that match when `people` was given.")
 
 
 class SegmentOutput(serializers.Serializer[Any]):
@@ -105,8 +105,8 @@ class SegmentLineOutput(SegmentOutput):
     used_in = None  # type: ignore[assignment]  # asks each segment about all others: only for one
 
 
-class MemberOutput(serializers.Serializer[Any]):
-    person = PersonOutput()
+class SegmentMemberOutput(serializers.Serializer[Any]):
+    person = MatchOutput()
     entered_at = serializers.DateTimeField()
 
 
@@ -238,9 +238,9 @@ class SegmentPreview(APIView):
 
     permission_classes = [role_required()]
 
-    @extend_schema(request=PreviewInput, responses=PreviewOutput)
+    @extend_schema(request=SegmentPreviewInput, responses=SegmentPreviewOutput)
     def post(self, request: Request) -> Response:
-        data = _valid(PreviewInput(data=request.data))
+        data = _valid(SegmentPreviewInput(data=request.data))
         condition = _condition(data["condition"])
         now = timezone.now()
         as_of: datetime | None = data.get("as_of")
@@ -255,7 +255,7 @@ class SegmentPreview(APIView):
                 "Counting takes too long; save the segment, and its members are found in the background."
             )
             raise TooSlowToCount(words) from error
-        return Response(PreviewOutput(found).data)
+        return Response(SegmentPreviewOutput(found).data)
 
 
 class SegmentMembers(APIView):
@@ -263,12 +263,12 @@ class SegmentMembers(APIView):
 
     permission_classes = [role_required()]
 
-    @extend_schema(responses=MemberOutput(many=True))
+    @extend_schema(responses=SegmentMemberOutput(many=True))
     def get(self, request: Request, slug: str) -> Response:
         pages = MembersByEntry()
         rows = members_of(_segment_or_404(slug))
         stays: list[Membership] = pages.paginate_queryset(rows, request, view=self) or []
-        return pages.get_paginated_response(MemberOutput(member_lines_of(stays), many=True).data)
+        return pages.get_paginated_response(SegmentMemberOutput(member_lines_of(stays), many=True).data)
 
 
 class _Faults:

@@ -371,7 +371,7 @@ def facts_of(member: Member, *, at: datetime, person_id: int = 1) -> Facts:
             if NOW - linked <= at and not (moved is not None and NOW - moved <= at)
         ),
         stays=stays,
-        events_of=lambda name: [one for one in history if _fits(one.name, name)],
+        events_of=lambda name: [one for one in history if fits(one.name, name)],
     )
 
 
@@ -388,7 +388,7 @@ def _keep_latest(
         kept[key] = (at, place, value)
 
 
-def _fits(name: str, wanted: str) -> bool:
+def fits(name: str, wanted: str) -> bool:
     return name.startswith(wanted[:-1]) if wanted.endswith("*") else name == wanted
 
 
