@@ -155,7 +155,8 @@ def _owner(document: Mapping[str, Json], path: str) -> tuple[str, str]:
         step_id = step.part.get("id")
         if isinstance(step_id, str) and path.startswith(f"{step.path}."):
             owner, name = step_id, str(step.part.get("name") or step_id)
-    for part, word in ((ENTRY, "entry"), (GOAL, "goal"), (EXIT, "exit_when")):
-        if not owner and (path == word or path.startswith((f"{word}.", f"{word}["))):
-            owner, name = part, word
+    around = ((ENTRY, "entry", _("Entry")), (GOAL, "goal", _("Goal")), (EXIT, "exit_when", _("Exit rule")))
+    for part, key, said in around:
+        if not owner and (path == key or path.startswith((f"{key}.", f"{key}["))):
+            owner, name = part, said
     return owner, name

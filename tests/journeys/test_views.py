@@ -348,3 +348,18 @@ def test_service__sees_and_changes_nothing(mia: Browser, story: Journey) -> None
         assert sue.post(f"story/{verb}/", {}).status_code == 403
     assert draft() == STORY
     publish_journey("story", actor="mia", now=timezone.now())
+
+
+@pytest.mark.parametrize(
+    ("document", "part", "title"),
+    [
+        ({**STORY, "entry": {"on": {"event": ""}}}, "%40entry", "Entry"),
+        ({**STORY, "goal": {"if": {}, "steps": []}}, "%40goal", "Goal"),
+        ({**STORY, "steps": [wait("nap", length="soon")]}, "nap", "nap"),
+    ],
+)
+def test_publish__faults_lead_to_their_part(
+    mia: Browser, story: Journey, document: Document, part: str, title: str
+) -> None:
+    save_draft("story", document=document, revision=1, actor="api", now=timezone.now())
+    assert f'?step={part}">{title}</a>' in mia.get("story/publish/")

@@ -1,8 +1,11 @@
 """A small company in which every kind of thing exists once. Data stand in §, to tell them from words."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
+from uuid import UUID
 
 from django.urls import reverse
 
@@ -37,6 +40,7 @@ class World:
     merged: Person
     journey: Journey
     segment: Segment
+    deliveries: Sequence[UUID]
 
     def pages(self) -> list[str]:
         """Addresses of pages that show them."""
@@ -55,13 +59,79 @@ class World:
             reverse("settings"),
             reverse("audit-log"),
             reverse("api-docs"),
-            "/segments/",
-            "/journeys/",
-            "/messages/",
-            "/deliveries/",
-            "/connections/",
-            "/sources/",
+            reverse("segments:segment-list"),
+            reverse("segments:segment-detail", args=[self.segment.slug]),
+            reverse("journeys:journey-list"),
+            *(f"/journeys/{self.journey.slug}/{rest}" for rest in JOURNEY_PAGES),
+            reverse("connectors:template-list"),
+            reverse("connectors:template-page", args=["back"]),
+            reverse("connectors:delivery-list"),
+            *(reverse("connectors:delivery-page", args=[uuid]) for uuid in self.deliveries),
+            reverse("connectors:connection-list"),
+            reverse("connectors:source-list"),
+            reverse("connectors:source-create"),
         ]
+
+
+JOURNEY_PAGES = (
+    "",
+    "publish/",
+    *(
+        f"?step={part}"
+        for part in ("@entry", "@goal", "@exit", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8")
+    ),
+)
+
+
+def told_journey() -> dict[str, Any]:
+    """A journey with every kind of step and of condition, and a reference that leads nowhere."""
+    tests = [{"property": "§path§", "op": "is", "value": "§/tents§"}]
+    often = {"op": "exactly", "value": 3}
+    viewed = {"event": "§Page§", "where": tests, "count": often, "during": {"last": "P7D"}}
+    ordered = {"event": "§Order§", "during": {"since": "entry"}}
+    asked = {
+        "any": [
+            {"trait": "§plan§", "op": "one_of", "value": ["§a§", "§b§"]},
+            {"none": [{"segment": "§vip§", "is": "left"}, {"known": "email"}]},
+            {"consent": "§email_marketing§", "is": "granted"},
+            {"context": "§device§", "op": "is_true"},
+        ]
+    }
+    crm = {"kind": "crm", "connection": "§crm§", "fields": {"§subject§": "§Call§"}}
+    return {
+        "language": 1,
+        "entry": {"on": {"event": "§Page§", "where": tests}, "if": viewed, "reentry": {"not_within": "P30D"}},
+        "goal": {"if": ordered, "steps": [{"id": "g1", "action": "create_deal", **crm}]},
+        "exit_when": asked,
+        "settings": {"quiet_hours": {}},
+        "steps": [
+            {"id": "s1", "kind": "wait", "for": "PT4H"},
+            {
+                "id": "s2",
+                "kind": "wait_until",
+                "if": ordered,
+                "timeout": "P2D",
+                "then": [{"id": "s3", "kind": "exit"}],
+                "else": [
+                    {
+                        "id": "s4",
+                        "kind": "branch",
+                        "cases": [
+                            {
+                                "name": "§first§",
+                                "if": asked,
+                                "steps": [{"id": "s5", "action": "create_task", **crm}],
+                            },
+                            {"name": "§second§", "if": viewed, "steps": []},
+                        ],
+                        "else": [{"id": "s6", "kind": "send", "channel": "email", "template": "§gone§"}],
+                    }
+                ],
+            },
+            {"id": "s7", "kind": "webhook", "connection": "§hook§"},
+            {"id": "s8", "kind": "set_trait", "set": {"§plan§": "§gold§"}},
+        ],
+    }
 
 
 def make_world() -> World:
@@ -87,13 +157,11 @@ def make_world() -> World:
     )
     merged = build.person(identities={"anonymous_id": "§zz1§"})
     segment = build.segment(slug="vip", name="§VIP§")
-    journey = build.journey(
-        slug="third-visit", name="§Third visit§", document=build.journey_document(event="§Page§")
-    )
-    world = World(person=person, merged=merged, journey=journey, segment=segment)
+    journey = build.journey(slug="third-visit", name="§Third visit§", document=told_journey())
+    deliveries = _deliveries(person, journey)
+    world = World(person=person, merged=merged, journey=journey, segment=segment, deliveries=deliveries)
     _events(world, source_id=shop.pk)
     _decisions(world)
-    _deliveries(world)
     _upkeep()
     build.merged(old=merged, new=person)
     PersonMerge.objects.update(evidence={"identities": ["anonymous_id:§zz1§"]}, actor="§source§")
@@ -181,21 +249,33 @@ def _decisions(world: World) -> None:
         )
 
 
-def _deliveries(world: World) -> None:
-    template = build.template(slug="back", subject="§Still looking?§")
+def _deliveries(person: Person, journey: Journey) -> list[UUID]:
+    template = build.template(slug="back", name="§Back§", subject="§Still looking?§")
     crm = build.connection(slug="crm", name="§CRM§")
+    made = []
     for state in ("queued", "sending", "sent", "dead", "blocked", "cancelled"):
-        build.delivery(person=world.person, state=state, template=template, journey_id=world.journey.pk)
-        build.delivery(
-            person=world.person,
+        error = {"dead": "§401§", "blocked": "consent_unset"}.get(state, "")
+        mail = build.delivery(
+            person=person,
+            state=state,
+            template=template,
+            journey_id=journey.pk,
+            last_error=error,
+            rendered={"to": "§uwe@example.com§", "subject": "§Hello§", "html": "<p>§Hi§</p>", "text": "§Hi§"},
+        )
+        action = build.delivery(
+            person=person,
             state=state,
             channel="crm",
             destination="connection:crm",
             connection=crm,
             action="create_task",
-            last_error="§401§" if state == "dead" else "",
-            journey_id=world.journey.pk,
+            last_error=error,
+            journey_id=journey.pk,
         )
+        build.attempt(delivery=mail, is_success=state == "sent", reason=error)
+        made += [mail.uuid, action.uuid]
+    return made
 
 
 def _upkeep() -> None:
