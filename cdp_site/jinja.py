@@ -87,6 +87,7 @@ def environment(**options: Any) -> Environment:
         "kind": kind_name,
         "category": category_name,
         "message_class": class_name,
+        "channel": channel_name,
         "cluster": cluster_name,
         "outcome": outcome_name,
         "outcome_tone": outcome_tone,
@@ -232,6 +233,19 @@ def kind_name(kind: str) -> str:
 def category_name(category: str) -> str:
     """Name a purpose that people consent to; the company's own as it was written."""
     return str(CATEGORY_NAMES.get(category) or category.replace("_", " ").capitalize())
+
+
+CHANNEL_NAMES = {
+    "email": gettext_lazy("Email"),
+    "crm": gettext_lazy("CRM"),
+    "webhook": gettext_lazy("Webhook"),
+    "console": gettext_lazy("Console"),
+}
+
+
+def channel_name(kind: str) -> str:
+    """Name a way out; one of another system by the system's name."""
+    return str(CHANNEL_NAMES.get(kind) or kind.capitalize())
 
 
 CLUSTER_NAMES = {

@@ -268,10 +268,12 @@ def decision(
     )
 
 
-def template(*, slug: str = "", subject: str = "Hello", body: str = "<mjml></mjml>") -> Template:
+def template(
+    *, slug: str = "", name: str = "", subject: str = "Hello", body: str = "<mjml></mjml>"
+) -> Template:
     """The content of a mail."""
     slug = slug or f"template-{next(_numbers)}"
-    return Template.objects.create(slug=slug, name=slug.capitalize(), subject=subject, body=body)
+    return Template.objects.create(slug=slug, name=name or slug.capitalize(), subject=subject, body=body)
 
 
 def connection(*, slug: str = "", kind: str = "crm", **fields: Any) -> Connection:
