@@ -108,7 +108,7 @@ def strays(html: str) -> list[str]:
 
 
 def _outside(text: str) -> Iterator[str]:
-    text = re.sub(r"§[^§]*§", "", text)
+    text = re.sub(r"§[^§]*§|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "", text)
     depth, start = 0, 0
     for place, sign in enumerate(text):
         if sign == "⟦":

@@ -64,7 +64,7 @@ class World:
             reverse("journeys:journey-list"),
             *(f"/journeys/{self.journey.slug}/{rest}" for rest in JOURNEY_PAGES),
             reverse("connectors:template-list"),
-            reverse("connectors:template-page", args=["back"]),
+            reverse("connectors:template-page", args=["t-1"]),
             reverse("connectors:delivery-list"),
             *(reverse("connectors:delivery-page", args=[uuid]) for uuid in self.deliveries),
             reverse("connectors:connection-list"),
@@ -250,8 +250,8 @@ def _decisions(world: World) -> None:
 
 
 def _deliveries(person: Person, journey: Journey) -> list[UUID]:
-    template = build.template(slug="back", name="§Back§", subject="§Still looking?§")
-    crm = build.connection(slug="crm", name="§CRM§")
+    template = build.template(slug="t-1", name="§Back§", subject="§Still looking?§")
+    crm = build.connection(slug="c-1", name="§CRM§")
     made = []
     for state in ("queued", "sending", "sent", "dead", "blocked", "cancelled"):
         error = {"dead": "§401§", "blocked": "consent_unset"}.get(state, "")
@@ -267,13 +267,14 @@ def _deliveries(person: Person, journey: Journey) -> list[UUID]:
             person=person,
             state=state,
             channel="crm",
-            destination="connection:crm",
+            destination="connection:c-1",
             connection=crm,
             action="create_task",
             last_error=error,
             journey_id=journey.pk,
         )
-        build.attempt(delivery=mail, is_success=state == "sent", reason=error)
+        if state in ("sent", "dead"):
+            build.attempt(delivery=mail, is_success=state == "sent", reason=error)
         made += [mail.uuid, action.uuid]
     return made
 
