@@ -14,6 +14,7 @@ from cdp_site import pipeline
 from cdp_site.models import Heartbeat
 from cdp_site.processes import pulse
 from connectors.services import send_due
+from segments.tasks import build_waiting
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +39,11 @@ def deliver() -> dict[str, int]:
 def housekeeping() -> dict[str, int]:
     """Do what must be done now and then."""
     return pipeline.housekeeping()
+
+
+def build() -> dict[str, int]:
+    """Find the members of segments that wait for it."""
+    return build_waiting()
 
 
 def beat(cluster: str) -> dict[str, int]:

@@ -6,7 +6,7 @@ from typing import Final
 from segments.building import archived_with_members, build_segment, empty_segment, waiting_segments
 from segments.services import wake_builder
 
-LONGEST: Final = 120.0  # seconds before the rest is left to another task
+LONGEST: Final = 30.0  # seconds before the rest is left to another task
 _ROUNDS: Final = 20  # a build can make its dependants wait for one
 
 
