@@ -4,6 +4,7 @@ One renderer serves a process and any number of its threads, with a few children
 answer in time is killed and replaced; the template is then at fault, not the delivery's destination.
 """
 
+import atexit
 import os
 import selectors
 import struct
@@ -215,3 +216,10 @@ _renderers: dict[int, ProcessRenderer] = {}
 def shared_renderer() -> ProcessRenderer:
     """The renderer of this process; after a fork the new process gets its own, since pipes are not shared."""
     return _renderers.setdefault(os.getpid(), ProcessRenderer())
+
+
+@atexit.register
+def _close_own() -> None:
+    # A process that was forked inherits this call, but not the children of its parent.
+    if own := _renderers.get(os.getpid()):
+        own.close()
