@@ -87,7 +87,9 @@ class Delivery(models.Model):
     uuid = models.UUIDField(default=uuid.uuid4, unique=True)  # in links and as the idempotency key sent out
     key = models.CharField(max_length=120, unique=True)  # "run:step:visit"
     # Plain ids: connectors knows nothing of journeys.
-    person = models.ForeignKey("profiles.Person", on_delete=models.CASCADE, db_constraint=False, db_index=False)
+    person = models.ForeignKey(
+        "profiles.Person", on_delete=models.CASCADE, db_constraint=False, db_index=False
+    )
     journey_id = models.BigIntegerField(null=True)
     run_id = models.BigIntegerField(null=True)
     step = models.CharField(max_length=60, blank=True)
@@ -132,6 +134,8 @@ class Delivery(models.Model):
             models.Index(fields=["run_id", "state"], name="delivery_run"),  # cancel when the run ends
             models.Index(fields=["journey_id", "-id"], name="delivery_journey"),  # the deliveries page
             models.Index(fields=["-id"], condition=models.Q(state="dead"), name="delivery_dead"),
+            # The overview counts what left lately.
+            models.Index(fields=["sent_at"], condition=models.Q(state="sent"), name="delivery_sent"),
         ]
 
     def __str__(self) -> str:
