@@ -44,15 +44,11 @@ class Migration(migrations.Migration):
                 ("draft_revision", models.IntegerField(default=1)),
                 (
                     "created_at",
-                    models.DateTimeField(
-                        db_default=django.db.models.functions.datetime.Now()
-                    ),
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
                 ),
                 (
                     "updated_at",
-                    models.DateTimeField(
-                        db_default=django.db.models.functions.datetime.Now()
-                    ),
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
                 ),
             ],
         ),
@@ -143,9 +139,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="journeyversion",
-            constraint=models.UniqueConstraint(
-                fields=("journey", "number"), name="journey_version_number"
-            ),
+            constraint=models.UniqueConstraint(fields=("journey", "number"), name="journey_version_number"),
         ),
         migrations.AddIndex(
             model_name="run",
@@ -157,9 +151,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="run",
-            index=models.Index(
-                fields=["person", "journey", "-entered_at"], name="run_person"
-            ),
+            index=models.Index(fields=["person", "journey", "-entered_at"], name="run_person"),
         ),
         migrations.AddIndex(
             model_name="run",

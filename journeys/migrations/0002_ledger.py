@@ -2,7 +2,6 @@
 
 from django.db import migrations, models
 
-
 FORWARD = """
 CREATE SEQUENCE journeys_decision_id_seq;
 CREATE TABLE journeys_decision (

@@ -146,5 +146,8 @@ def test_alias(
 
 
 def test_group_people__follows_chains() -> None:
-    merges = [Merge(old=1, new=2, reason="alias", evidence=()), Merge(old=2, new=3, reason="alias", evidence=())]
+    merges = [
+        Merge(old=1, new=2, reason="alias", evidence=()),
+        Merge(old=2, new=3, reason="alias", evidence=()),
+    ]
     assert group_people([1, 2, 3, 4], merges) == {3: [1, 2, 3], 4: [4]}
