@@ -118,5 +118,5 @@ def test_page__number_of_queries(client: Client, django_assert_num_queries: Djan
     person, journey = build.person(), build.journey()
     build.run(journey=journey, person=person)
     build.event(person=person)
-    with django_assert_num_queries(4 + 13):
+    with django_assert_num_queries(4 + 14):
         client.get(reverse("overview"))
