@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Final
 
+import httpx
 from django.conf import settings
 from django.db import connections
 from django.utils import timezone
@@ -21,8 +22,9 @@ from cdp_site.demo.furnishing import Keys, furnish
 from cdp_site.demo.orders import NoOrders, Order, fetch_orders, sample_of
 from cdp_site.demo.place import empty_database
 from cdp_site.demo.product import Product
-from cdp_site.demo.report import Report
+from cdp_site.demo.report import Finding, Report
 from cdp_site.demo.sites import Crm, Shop, Site
+from cdp_site.demo.sites.serving import Reply, Request
 from cdp_site.demo.story import Story
 from journeys.domain.definition import parse_journey
 from journeys.domain.nodes import Wait
@@ -58,7 +60,7 @@ def show(*, once: bool, say: Say) -> bool:
             callback_url=f"{product_url}/hooks/crm",
             callback_secret="whsec_" + base64.b64encode(secrets.token_bytes(32)).decode(),
         )
-        crm_site = stack.enter_context(Site(crm.answer))
+        crm_site = stack.enter_context(_site(crm.answer, port=settings.PORT + 2))
         keys = furnish(
             values={
                 "DEMO_CRM_URL": crm_site.url,
@@ -72,7 +74,7 @@ def show(*, once: bool, say: Say) -> bool:
             crm_url=crm_site.url,
             seconds_to_order=_seconds_to_order(),
         )
-        shop_site = stack.enter_context(_shop_site(shop))
+        shop_site = stack.enter_context(_site(shop.answer, port=settings.PORT + 1))
         connections.close_all()
         say(_("Starting the product at %(url)s") % {"url": product_url})
         log = settings.WAYFARE_DATA / "demo.log"
@@ -111,34 +113,26 @@ def _act(report: Report, *, keys: Keys, crm: Crm, shop_url: str, orders: Sequenc
             shop=Door(settings.BASE_URL, keys.browser, http), api=api, crm=crm, http=http, shop_url=shop_url
         )
         customers = Customers(door=Door(settings.BASE_URL, keys.backend, http), api=api, orders=orders)
+        real: list[Finding] = []
         try:
             say(_("Six people visit the shop"))
             story.begin()
             if orders:
                 sent = customers.tell(now=timezone.now())
                 say(_("Imported %(count)s messages of real customers") % {"count": f"{sent:,}"})
-            say(_("Two of them click in their mails, and one orders"))
+            say(_("Two of the six click in their mails, and one orders"))
             story.go_on()
             if orders:
                 customers.wait()
+                say(_("Looking at each of the real customers"))
+                real = list(customers.findings())
             say(_("Waiting for the end of the story"))
             story.end(seconds=STORY_SECONDS)
-        except Unexpected as error:
+            report.add(_("The story"), story.findings())
+        except (Unexpected, httpx.HTTPError) as error:
             report.troubles.append(str(error))
-        say(_("Looking at what came of it"))
-        _look(report, story=story, customers=customers)
-
-
-def _look(report: Report, *, story: Story, customers: Customers) -> None:
-    """Add what can be found; a door that does not answer is a trouble of its own."""
-    for title, part in (
-        (_("The story"), story.findings()),
-        (_("The real customers"), customers.findings() if customers.orders else iter(())),
-    ):
-        try:
-            report.add(title, part)
-        except Unexpected as error:
-            report.troubles.append(f"{title}: {error}")
+        if real:
+            report.add(_("The real customers"), real)
 
 
 def _seconds_to_order() -> int:
@@ -148,12 +142,12 @@ def _seconds_to_order() -> int:
     return int(waits[0].length.total_seconds())
 
 
-def _shop_site(shop: Shop) -> Site:
+def _site(answer: Callable[[Request], Reply], *, port: int) -> Site:
     """Next to the product's port where that is free, so that the address is the same each time."""
     try:
-        return Site(shop.answer, port=settings.PORT + 1)
+        return Site(answer, port=port)
     except (OSError, OverflowError):
-        return Site(shop.answer)
+        return Site(answer)
 
 
 def _tell_places(places: Places, *, keys: Keys, say: Say) -> None:

@@ -1,4 +1,4 @@
-"""However messages arrive, in one batch or many, late, twice, by a wrong clock: the decisions are the same."""
+"""However messages arrive, in one batch or in many, late, twice, by a wrong clock: the same is decided."""
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta

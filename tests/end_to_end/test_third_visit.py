@@ -1,6 +1,7 @@
 """Somebody looks at one page three times in a week, registers, gets a mail, and orders or does not."""
 
 import re
+
 import pytest
 
 from journeys.models import Run

@@ -42,7 +42,7 @@
     one("[data-left]").hidden = !isOpen;
     if (isOpen) one("[data-seconds]").textContent = secondsLeft();
     const places = {
-      messages: `${told.product}/messages/`,
+      mails: `${told.product}/deliveries/?channel=email`,
       crm: told.crm,
       profile: `${told.product}/people/?q=${encodeURIComponent(story.email || "")}`,
     };
@@ -77,7 +77,7 @@
   });
   for (const link of all("[data-to]")) {
     link.addEventListener("click", () => {
-      if (link.dataset.to === "messages") story.mailed = true;
+      if (link.dataset.to === "mails") story.mailed = true;
       if (link.dataset.to === "profile") story.seen = true;
       keep();
       show();

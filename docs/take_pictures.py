@@ -1,0 +1,48 @@
+"""Take the README's pictures from a running demo.
+
+    .venv/bin/python docs/take_pictures.py http://localhost:8000 marketer PASSWORD
+
+The demo prints address and password. Needs chromium; CHROMIUM names it where it is not /usr/bin/chromium.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from playwright.sync_api import Page, ViewportSize, sync_playwright
+
+PICTURES = Path(__file__).parent / "pictures"
+SIZE: ViewportSize = {"width": 1280, "height": 900}
+
+
+def main(url: str, user: str, password: str) -> None:
+    """Log in and take one picture of each page that the README shows."""
+    PICTURES.mkdir(exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"),
+            args=["--no-sandbox", "--disable-gpu", "--no-first-run"],
+        )
+        page = browser.new_page(viewport=SIZE, color_scheme="light", timezone_id="UTC")
+        log_in(page, url, user=user, password=password)
+        page.goto(f"{url}/people/?q=ada%40example.com")
+        page.get_by_role("link", name="Ada Berg").first.click()
+        page.wait_for_load_state("networkidle")
+        page.screenshot(path=PICTURES / "timeline.png")
+        page.goto(f"{url}/journeys/third-visit/")
+        page.wait_for_load_state("networkidle")
+        page.keyboard.press("f")  # fit the whole journey into the window
+        page.screenshot(path=PICTURES / "journey.png")
+        browser.close()
+
+
+def log_in(page: Page, url: str, *, user: str, password: str) -> None:
+    page.goto(f"{url}/log-in/")
+    page.locator("[name=username]").fill(user)
+    page.locator("[name=password]").fill(password)
+    page.locator("[name=password]").press("Enter")
+    page.wait_for_load_state("networkidle")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
