@@ -65,5 +65,6 @@ JOBS: dict[str, tuple[Job, ...]] = {
     "send": (_BEAT, *(_deliver(number) for number in range(SENDERS))),
     "bulk": (_BEAT, _HOUSEKEEPING, _BUILD, *(_drain(lane) for lane in range(8, 16))),
 }
-# Which notifications each cluster listens to (see cdp_site.wakeup).
-CHANNELS = {"live": ("inbox", "runs"), "send": ("deliveries",), "bulk": ("inbox", "tasks")}
+# Which notifications each cluster listens to (see cdp_site.wakeup). Historical lanes can wait for the
+# next poll; listening to "inbox", `bulk` would wake for each live message.
+CHANNELS = {"live": ("inbox", "runs"), "send": ("deliveries",), "bulk": ("tasks",)}
