@@ -2,8 +2,8 @@
 
 import json
 import os
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
@@ -13,14 +13,28 @@ from hypothesis import HealthCheck, Phase, currently_in_test_context, given, not
 
 from segments.compiler import Scope, people_query
 from segments.compiler.operators import COMPILED
-from segments.domain.conditions import Condition
+from segments.domain.conditions import Condition, ConsentState, CountOperator, Standing
 from segments.domain.describe import describe
 from segments.domain.evaluate import evaluate, holds
 from segments.domain.explain import explain
 from segments.domain.operators import OPERATORS, Operator, Takes
 from segments.domain.parse import ConditionError, parse_condition, to_json
 from segments.models import Segment
-from tests.segments.worlds import DAY, NAMES, NOW, SLUGS, VALUES, WANTED, Member, World, facts_of, worlds
+from tests.segments.worlds import (
+    AGOS,
+    DAY,
+    DURING,
+    NAMES,
+    NOW,
+    SLUGS,
+    VALUES,
+    WANTED,
+    Did,
+    Member,
+    World,
+    facts_of,
+    worlds,
+)
 
 _TREES_A_WORLD = 4
 _THEN = NOW - DAY
@@ -77,6 +91,76 @@ def test_operator__agrees_on_every_value(op: Operator) -> None:
                 assert ignore_case  # only there can a wanted value be refused: numbers have no case
                 continue
             check_answers(condition, members, people, at=NOW, is_past=False)
+
+
+def check_all(documents: Iterable[dict[str, Any]], members: Sequence[Member]) -> None:
+    """Ask everything of everybody, now and in the past."""
+    people = store(members)
+    for document in documents:
+        condition = parse_condition(document)
+        for at, is_past in ((NOW, False), (_THEN, True)):
+            check_answers(condition, members, people, at=at, is_past=is_past)
+
+
+def did(ago: timedelta, *, name: str = "Order", is_stray: bool = False) -> Did:
+    return Did(name=name, ago=ago, properties="{}", context="{}", is_stray=is_stray)
+
+
+@pytest.mark.django_db
+def test_events__agree_at_every_edge() -> None:
+    """Each window at each of its ends, by three zones; each count on both its sides."""
+    members = [
+        Member(zone=zone, events=(did(ago, is_stray=zone != ""),))
+        for zone in ("", "Europe/Berlin", "America/New_York")
+        for ago in AGOS
+    ]
+    check_all(({"event": "Order"} | ({"during": during} if during else {}) for during in DURING), members)
+    crowds = [Member(events=(did(DAY),) * number) for number in range(4)]
+    crowds += [Member(events=(did(DAY), did(2 * DAY, is_stray=True), did(DAY, name="Order Paid")))]
+    counts = [{"op": op, "value": value} for op in CountOperator for value in range(4)]
+    check_all(
+        ({"event": name, "count": count} for name in ("Order", "Order*", "*") for count in counts), crowds
+    )
+
+
+@pytest.mark.django_db
+def test_stays__agree_at_every_edge() -> None:
+    spans = [(entered, left) for entered in AGOS for left in (None, *AGOS) if left is None or left <= entered]
+    members = [Member(stays=(("vip", entered, left),)) for entered, left in spans]
+    members += [Member(stays=(("vip", 8 * DAY, 7 * DAY), ("vip", entered, left))) for entered, left in spans]
+    check_all(
+        (
+            {"segment": "vip", "is": standing} | ({"during": during} if during else {})
+            for standing in Standing
+            for during in DURING
+            if not (during and standing is Standing.NOT_MEMBER)
+        ),
+        members,
+    )
+
+
+@pytest.mark.django_db
+def test_histories__agree_at_every_edge() -> None:
+    """Traits, consent, identities and people themselves, each seen just before, at and after the moment."""
+    pasts = [ago for ago in AGOS if ago >= timedelta()]
+    members = [Member(first_seen_ago=ago) for ago in pasts]
+    for ago in pasts:
+        members += [
+            Member(traits=(("a", 8 * DAY, "1"), ("a", ago, "2"))),
+            Member(traits=(("a", ago, "1"), ("a", ago, "null"))),
+            Member(consents=(("mail", 8 * DAY, True), ("mail", ago, False))),
+            Member(consents=(("mail", ago, False), ("mail", ago, True))),
+            Member(identities=(("email", ago, None),)),
+            Member(identities=(("email", 500 * DAY, ago),)),
+        ]
+    documents: list[dict[str, Any]] = [
+        {"all": []},
+        *({"trait": "a", "op": "is", "value": value} for value in (1, 2)),
+        {"trait": "a", "op": "unknown"},
+        *({"consent": "mail", "is": state} for state in ConsentState),
+        {"known": "email"},
+    ]
+    check_all(documents, members)
 
 
 def check(world: World) -> None:

@@ -99,7 +99,6 @@ WANTED: dict[Takes, list[Any]] = {
         [{"property": "tags", "op": "any_item", "tests": [{"property": "0", "op": "unknown"}]}],
     ],
 }
-_lengths = st.sampled_from(["P1D", "P7D", "PT24H", "PT1H"])
 _item_paths = st.sampled_from(["sku", "n", "tags", "0"])
 
 
@@ -128,18 +127,14 @@ def comparisons(draw: st.DrawFn, *, is_inner: bool = False) -> dict[str, Any]:
 
 
 _paths = st.sampled_from(["a", "b", "a.c", "a.0", "b.0.sku", "a.c.0.d"])
-_during = (
-    st.none()
-    | st.builds(lambda length: {"last": length}, _lengths)
-    | st.builds(lambda length: {"before_last": length}, _lengths)
-    | st.sampled_from(
-        [
-            {"between": ["2026-03-22", "2026-03-29"]},
-            {"between": ["2026-03-28T10:30:00Z", "2026-03-29T10:30:00Z"]},
-            {"between": ["2026-03-28T00:00:00", "2027-01-01"]},
-        ]
-    )
-)
+DURING: list[dict[str, Any] | None] = [
+    None,
+    *({kind: length} for kind in ("last", "before_last") for length in ("P1D", "P7D", "PT24H", "PT1H")),
+    {"between": ["2026-03-22", "2026-03-29"]},
+    {"between": ["2026-03-28T10:30:00Z", "2026-03-29T10:30:00Z"]},
+    {"between": ["2026-03-28T00:00:00", "2027-01-01"]},
+]
+_during = st.sampled_from(DURING)
 _event_counts = st.none() | st.builds(
     lambda op, value: {"op": op, "value": value},
     st.sampled_from(["at_least", "at_most", "exactly"]),
@@ -192,21 +187,21 @@ trees = st.recursive(
     max_leaves=6,
 )
 
-_agos = st.sampled_from(
-    [
-        timedelta(),
-        TICK,
-        -TICK,
-        -timedelta(hours=3),
-        timedelta(hours=1),
+AGOS = [
+    *(timedelta(), TICK, -TICK, -timedelta(hours=3), timedelta(hours=1), timedelta(hours=11)),
+    *(
         DAY,
         DAY - TICK,
+        DAY + TICK,
         7 * DAY,
+        7 * DAY - TICK,
         7 * DAY + TICK,
+        8 * DAY,
+        8 * DAY - TICK,
         400 * DAY,
-        timedelta(hours=11),
-    ]
-)
+    ),
+]
+_agos = st.sampled_from(AGOS)
 _pasts = _agos.filter(lambda ago: ago >= timedelta())
 
 
