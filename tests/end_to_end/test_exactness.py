@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.db import connection
+from django.test import override_settings
 
+from cdp_site.pipeline.rules import forget_rules
 from cdp_site.privacy import Erase
 from journeys.models import Decision, Run
 from profiles.models import Event
@@ -140,6 +142,14 @@ def stopped_for_an_hour(product: Product, messages: Sequence[tuple[timedelta, Me
     product.pass_time(days=3)
 
 
+def by_closures(product: Product, messages: Sequence[tuple[timedelta, Message]]) -> None:
+    """In portions, with the matcher that stands in where durable-rules cannot be had."""
+    with override_settings(RULES_ENGINE="closures"):
+        forget_rules()
+        in_portions(4)(product, messages)
+    forget_rules()
+
+
 @pytest.fixture
 def expected(product: Product) -> dict[str, list[tuple[Any, ...]]]:
     """The decisions when every message is decided at once, checked against the story itself."""
@@ -154,8 +164,8 @@ def expected(product: Product) -> dict[str, list[tuple[Any, ...]]]:
 
 @pytest.mark.parametrize(
     "way",
-    [in_portions(100), in_portions(4), in_portions(1), stopped_for_an_hour],
-    ids=["in one batch", "in five", "one by one, late timers", "stopped for an hour"],
+    [in_portions(100), in_portions(4), in_portions(1), stopped_for_an_hour, by_closures],
+    ids=["in one batch", "in five", "one by one, late timers", "stopped for an hour", "by closures"],
 )
 def test_portions__give_identical_ledgers(
     expected: dict[str, list[tuple[Any, ...]]], way: Way, product: Product
