@@ -17,6 +17,7 @@ from connectors.services import NewDelivery
 from journeys.domain.definition import Definition, JourneyError, Role, parse_journey
 from journeys.domain.engine import Decision, Ending, LedgerEntry, Outcome, PastRun, State
 from journeys.domain.nodes import SetTrait
+from journeys.ledger import end_rivals
 from journeys.models import Journey, JourneyVersion, Run
 from profiles import partitions
 from profiles.domain.exact import decode_json, encode_json
@@ -152,7 +153,6 @@ class Runs:
     past: dict[tuple[int, int], list[PastRun]] = field(default_factory=lambda: defaultdict(list))
     ledger: list[LedgerLine] = field(default_factory=list)
     deliveries: list[NewDelivery] = field(default_factory=list)
-    cancelled: list[tuple[int, str]] = field(default_factory=list)  # run id, reason
     _ids: Iterator[int] | None = None
 
     def load(self, people: Collection[int]) -> None:
@@ -222,24 +222,30 @@ class Runs:
         """Tell whether a timer of this person is due."""
         return bool(self.by_person) and self.due(person, until=until) is not None
 
-    def absorb(self, *, old: int, new: int, now: datetime) -> None:
-        """Move the runs of a merged person over; of two with one key the older goes on."""
+    def absorb(self, *, old: int, new: int, now: datetime) -> list[int]:
+        """Move the runs of a merged person over; of two with one key the older goes on.
+
+        Returns:
+            The runs that ended.
+        """
+        ended: list[int] = []
         for run in self.by_person.pop(old, []):
             rival = None if run.ending else self.open_run(new, run.version.journey_id, run.key)
             run.person, run.is_changed = new, True
             self.by_person[new].append(run)
             if rival is not None:
-                self._end_younger(run, rival, now=now)
+                ended.append(self._end_younger(run, rival, now=now))
         self.by_person[new].sort(key=lambda run: (run.entered_at, run.id))
         for (person, journey), runs in list(self.past.items()):
             if person == old:
                 self.past[new, journey] += runs
+        return ended
 
-    def _end_younger(self, run: OpenRun, rival: OpenRun, *, now: datetime) -> None:
+    def _end_younger(self, run: OpenRun, rival: OpenRun, *, now: datetime) -> int:
         younger = max(run, rival, key=lambda each: (each.entered_at, each.id))
         younger.end(Ending(outcome=Outcome.MERGED), now=now)
-        self.cancelled.append((younger.id, Outcome.MERGED.value))
         self.note(younger, LedgerEntry(outcome=Outcome.MERGED), now=now, message_id=None)
+        return younger.id
 
     def begin(
         self, person: int, version: LiveVersion, *, key: str, event: Event, state: State, now: datetime
@@ -332,8 +338,13 @@ def write_runs(runs: Runs, *, survivor: Mapping[int, int]) -> None:
     _write_ledger(runs.ledger, survivor=survivor)
 
 
-def repoint_people(old: Sequence[int], new: Sequence[int]) -> None:
-    """Give what is left of merged people, ended runs and the ledger, to the survivors."""
+def repoint_people(old: Sequence[int], new: Sequence[int], *, at: Sequence[datetime]) -> None:
+    """Give what is left of merged people, ended and paused runs and the ledger, to the survivors.
+
+    Args:
+        at: when each was merged.
+    """
+    end_rivals(old, new, at=at)
     pairs = "unnest(%s::bigint[], %s::bigint[]) AS m(old, new)"
     with connection.cursor() as cursor:
         for table in ("journeys_run", "journeys_decision"):

@@ -79,6 +79,7 @@ def _keep_aside(rejected: Sequence[Rejected], *, source_id: int, received_at: da
             DeadLetter(
                 stage=DeadLetter.Stage.DOOR,
                 source_id=source_id,
+                lane=letter.lane,
                 received_at=received_at,
                 code=letter.fault.code,
                 error=letter.fault.message,

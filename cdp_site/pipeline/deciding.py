@@ -6,7 +6,7 @@ a membership) is itself a stimulus that other rules may wait for; they are asked
 
 import logging
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import reduce
 
@@ -64,6 +64,8 @@ class Decider:
     memberships: list[Change] = field(default_factory=list)
     deliveries: list[NewDelivery] = field(default_factory=list)
     cancelled: list[tuple[int, str]] = field(default_factory=list)
+    taken_back: dict[int, int] = field(default_factory=dict)  # run -> how many deliveries came before that
+    merged_at: dict[int, datetime] = field(default_factory=dict)
     suppressed: dict[str, frozenset[str]] = field(default_factory=dict)
     watched: dict[int, tuple[frozenset[str], tuple[str, ...]]] = field(default_factory=dict)
     _pending: set[RuleId] = field(default_factory=set)  # to be asked in this moment
@@ -106,8 +108,11 @@ class Decider:
             if kind == "entry"
         }
         self.runs.load_past(old, journeys)
-        addresses = {state.email for person in marked if (state := self.states[person]).email}
-        self.suppressed |= suppressed_scopes(addresses, channel=EMAIL)
+        self._look_up({state.email for person in marked if (state := self.states[person]).email})
+
+    def _look_up(self, addresses: Collection[str]) -> None:
+        nothing = dict.fromkeys(addresses, frozenset[str]())
+        self.suppressed |= nothing | suppressed_scopes(addresses, channel=EMAIL)
 
     def _needs_of(self, person: int, rules: Collection[RuleId]) -> Reads:
         inside = [("run", run.version.id) for run in self.runs.by_person.get(person, ())]
@@ -119,6 +124,12 @@ class Decider:
         return wanted is not None and (name in wanted[0] or name.startswith(wanted[1]))
 
     # -- deciding ----------------------------------------------------------------------------------
+
+    def absorb(self, *, old: int, new: int, now: datetime) -> None:
+        """Move the runs of a merged person over; of two with one key the older goes on."""
+        self.merged_at[old] = now
+        for run_id in self.runs.absorb(old=old, new=new, now=now):
+            self._take_back(run_id, reason=Outcome.MERGED.value)
 
     def run_timers(self, person: int, *, until: datetime) -> None:
         """Decide the timers of a person that are due, each at its own moment, in order."""
@@ -198,10 +209,10 @@ class Decider:
             case Action.RESTART if run is not None:
                 run.state = restarted(run.version.definition, run.state)
                 run.entry, run.entered_at, run.is_changed = event, now, True
-                self.cancelled.append((run.id, Outcome.RESTARTED.value))
+                self._take_back(run.id, reason=Outcome.RESTARTED.value)
             case Action.END if run is not None:
                 run.end(Ending(outcome=Outcome.ENDED, reason=decision.ledger.reason), now=now)
-                self.cancelled.append((run.id, Outcome.ENDED.value))
+                self._take_back(run.id, reason=Outcome.ENDED.value)
         self._note(person, version, run, decision.ledger, now=now, message_id=event.message_id)
         if run is not None and run.ending is None and decision.action is not Action.REFUSE:
             self._advance(run, event=event, now=now)
@@ -228,19 +239,31 @@ class Decider:
         for entry in decision.ledger:
             self.runs.note(run, entry, now=now, message_id=message_id)
         if decision.cancels_queued:
-            reason = decision.ending.outcome.value if decision.ending else ""
-            self.cancelled.append((run.id, reason))
+            self._take_back(run.id, reason=decision.ending.outcome.value if decision.ending else "")
         for message in decision.messages:
             self.deliveries.append(_delivery(run, message, event=event, now=now))
         for write in decision.trait_writes:
             self._set_trait(run, write.key, write.value, event=event, now=now)
+
+    def _take_back(self, run_id: int, *, reason: str) -> None:
+        """Cancel what a run has queued until now, in this transaction or before it."""
+        self.cancelled.append((run_id, reason))
+        self.taken_back[run_id] = len(self.deliveries)
+
+    def park_due(self, person: int, error: Exception, *, until: datetime) -> None:
+        """Park the runs of a person that are due and whose decisions cannot be written."""
+        while (run := self.runs.due(person, until=until)) is not None:
+            assert run.due_at is not None
+            failure = StepError(run.state.step)
+            failure.__cause__ = error
+            self._park(run, failure, now=run.due_at)
 
     def _park(self, run: OpenRun, error: StepError, *, now: datetime) -> None:
         cause = error.__cause__ or error
         logger.error("run %s is parked at step %r", run.id, error.step, exc_info=cause)
         run.error = f"{type(cause).__name__}: {cause}"[:2000]
         run.end(Ending(outcome=Outcome.PARKED, reason=error.step), now=now)
-        self.cancelled.append((run.id, Outcome.PARKED.value))
+        self._take_back(run.id, reason=Outcome.PARKED.value)
         self.runs.note(run, LedgerEntry(outcome=Outcome.PARKED, step=error.step), now=now, message_id=None)
 
     def _set_trait(self, run: OpenRun, key: str, value: Json, *, event: Event | None, now: datetime) -> None:
@@ -263,6 +286,8 @@ class Decider:
 
     def _refusal(self, person: int, message: Outgoing) -> str:
         state = self.states[person]
+        if state.email and state.email not in self.suppressed:  # it came with this transaction
+            self._look_up({state.email})
         reach = Reach(
             address=state.email,
             consent=state.consent,
@@ -311,16 +336,33 @@ class Decider:
         write_runs(self.runs, survivor=merged)
         if stored:
             # Only now: of two open runs with one key the younger has been ended.
-            repoint_runs(old, new)
+            repoint_runs(old, new, at=[self.merged_at[person] for person in old])
             repoint_deliveries(old, new)
-        if self.cancelled or self.runs.cancelled:
-            ended: dict[str, list[int]] = {}
-            for run_id, reason in [*self.cancelled, *self.runs.cancelled]:
-                ended.setdefault(reason, []).append(run_id)
-            for reason, run_ids in ended.items():
-                cancel_for_runs(run_ids, reason=reason)
-        queue_deliveries(self.deliveries)
-        return len(self.deliveries)
+        return self._write_deliveries(merged)
+
+    def _write_deliveries(self, merged: Mapping[int, int]) -> int:
+        """Queue what was decided; what came before the end of its run is cancelled in the same commit."""
+        taken_back: list[NewDelivery] = []
+        standing: list[NewDelivery] = []
+        for place, delivery in enumerate(_led_to_survivors(self.deliveries, merged)):
+            is_over = place < self.taken_back.get(delivery.run_id or 0, 0)
+            (taken_back if is_over else standing).append(delivery)
+        queue_deliveries(taken_back)
+        ended: dict[str, list[int]] = {}
+        for run_id, reason in self.cancelled:
+            ended.setdefault(reason, []).append(run_id)
+        for reason, run_ids in ended.items():
+            cancel_for_runs(run_ids, reason=reason)
+        queue_deliveries(standing)
+        return len(standing)
+
+
+def _led_to_survivors(deliveries: Iterable[NewDelivery], merged: Mapping[int, int]) -> list[NewDelivery]:
+    """Give deliveries to who their people are now: somebody new whom a merge took is never stored."""
+    return [
+        replace(delivery, person_id=merged[delivery.person_id]) if delivery.person_id in merged else delivery
+        for delivery in deliveries
+    ]
 
 
 def _wanted_names(reads: Reads) -> tuple[frozenset[str], tuple[str, ...]]:

@@ -4,6 +4,8 @@ Timers run in the order of what was received: none passes a message that waits i
 hour's stop of the drain changes when something is decided, not what.
 """
 
+import logging
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -11,11 +13,13 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from cdp_site.pipeline.deciding import Decider
-from cdp_site.pipeline.retrying import retrying
-from cdp_site.pipeline.rules import current_rules
+from cdp_site.pipeline.retrying import is_passing, retrying
+from cdp_site.pipeline.rules import Rules, current_rules
 from journeys.models import Run
 from profiles import partitions, store
 from profiles.store.write import Changes
+
+logger = logging.getLogger(__name__)
 
 _PEOPLE = 500
 _ROUNDS = 20
@@ -57,17 +61,49 @@ def _sweep_some(after: datetime | None) -> tuple[int, int, datetime | None]:
         candidates = list(due.order_by("due_at", "id").values_list("person_id", "due_at", "id")[:_PEOPLE])
         if not candidates:
             return 0, 0, None
-        states = store.load_people({person for person, _, _ in candidates}, skip_locked=True)
-        changes = Changes(states=states)
-        decider = Decider(rules, states, changes.traits)
-        decider.runs.load(list(states))
-        decider.load(dict.fromkeys(states, ()), now=until)
-        for person in states:
-            decider.run_timers(person, until=until)
-        store.write_changes(changes)
-        queued = decider.write(merged={})
+        people = sorted({person for person, _, _ in candidates})
+        moved, queued = _advance_or_split(people, rules=rules, until=until)
         if queued:
             with connection.cursor() as cursor:
                 cursor.execute("NOTIFY deliveries")
     is_full = len(candidates) == _PEOPLE
-    return len(states), queued, candidates[-1][1] if is_full else None
+    return moved, queued, candidates[-1][1] if is_full else None
+
+
+def _advance_or_split(people: Sequence[int], *, rules: Rules, until: datetime) -> tuple[int, int]:
+    """Advance people; where that fails, halve them until the one at fault stands alone and is parked."""
+    try:
+        with transaction.atomic():
+            return _advance(people, rules=rules, until=until)
+    except partitions.DecisionDaysMissing:
+        raise
+    except Exception as error:
+        if is_passing(error):
+            raise
+        if len(people) == 1:
+            logger.exception("the runs of person %s that are due are parked", people[0])
+            return _park(people[0], error, rules=rules, until=until)
+    middle = len(people) // 2
+    first = _advance_or_split(people[:middle], rules=rules, until=until)
+    second = _advance_or_split(people[middle:], rules=rules, until=until)
+    return first[0] + second[0], first[1] + second[1]
+
+
+def _advance(people: Sequence[int], *, rules: Rules, until: datetime) -> tuple[int, int]:
+    states = store.load_people(people, skip_locked=True)
+    changes = Changes(states=states)
+    decider = Decider(rules, states, changes.traits)
+    decider.runs.load(list(states))
+    decider.load(dict.fromkeys(states, ()), now=until)
+    for person in states:
+        decider.run_timers(person, until=until)
+    store.write_changes(changes)
+    return len(states), decider.write(merged={})
+
+
+def _park(person: int, error: Exception, *, rules: Rules, until: datetime) -> tuple[int, int]:
+    states = store.load_people([person], skip_locked=True)
+    decider = Decider(rules, states, [])
+    decider.runs.load(list(states))
+    decider.park_due(person, error, until=until)
+    return len(states), decider.write(merged={})

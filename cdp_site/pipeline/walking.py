@@ -136,7 +136,7 @@ class Walk:
         for person in (merge.old, merge.new):
             self.decider.run_timers(person, until=item.received_at)
         states[merge.new].absorb(states[merge.old])
-        self.decider.runs.absorb(old=merge.old, new=merge.new, now=item.received_at)
+        self.decider.absorb(old=merge.old, new=merge.new, now=item.received_at)
 
     def _apply(self, item: Arrived, state: PersonState, stimuli: list[Stimulus]) -> None:
         state.keys |= frozenset(key for key, _ in item.resolution.links) if item.resolution else frozenset()
@@ -178,8 +178,6 @@ class Walk:
                 )
             )
             changed[key] = (before, state.traits.get(key))
-        if "timezone" in changed:
-            state.time_zone = known_zone(str(state.traits.get("timezone") or "")) or state.time_zone
         if changed:
             stimuli.append(TraitStimulus(changes=changed))
 

@@ -28,7 +28,7 @@ from profiles.domain.identity import (
     by_priority,
     normalise,
 )
-from profiles.domain.messages import Message, decimal_text, external_ids, instant
+from profiles.domain.messages import MAX_NAME, Message, decimal_text, external_ids, instant
 
 NAMES = {
     "page": "Page Viewed",
@@ -164,9 +164,10 @@ def read_message(
         sent_at: the client's clock when it sent the request; a message's own goes before it.
 
     Raises:
-        Refused: no usable identity, or a time before 1970.
+        Refused: no usable identity, no usable type or name, or a time before 1970. The door has looked
+            before, but not at a message that it refused and somebody replays.
     """
-    kind = envelope.type or message.type or "track"
+    kind = envelope.type or message.type or ""
     ts = corrected_time(
         instant(message.client_time),
         sent_at=instant(message.sent_at) if message.sent_at else sent_at,
@@ -180,7 +181,7 @@ def read_message(
         is_trusted=source.is_trusted,
         is_historical=is_historical or source.is_historical or received_at - ts > LIVE_WITHIN,
         kind=kind,
-        name=NAMES.get(kind) or str(message.event)[:200],
+        name=_name_of(kind, message.event),
         ts=ts,
         ts_text=ts.isoformat(),
         message_id=message_uuid(decimal_text(message.message_id), source_id=source.id, arrival=arrival),
@@ -192,6 +193,16 @@ def read_message(
     _read_claims(arrived, message, context, source=source)
     _promote(arrived)
     return arrived
+
+
+def _name_of(kind: str, event: str | None) -> str:
+    if kind in NAMES:
+        return NAMES[kind]
+    if kind != "track":
+        raise Refused("unknown_type", "type: none that messages have")
+    if not event or len(event) > MAX_NAME:
+        raise Refused("invalid_event", f"event: must have 1 to {MAX_NAME} characters")
+    return event
 
 
 def corrected_time(

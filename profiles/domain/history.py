@@ -12,6 +12,7 @@ from datetime import datetime
 from operator import attrgetter
 from uuid import UUID
 
+from profiles.domain.arrival import known_zone
 from profiles.domain.facts import Event, Facts, Json, Stay
 from profiles.domain.identity import EMAIL, Key
 
@@ -69,6 +70,8 @@ class PersonState:
             self.traits.pop(key, None)
         else:
             self.traits[key] = value
+        if key == "timezone":
+            self.time_zone = known_zone(str(value or "")) or self.time_zone
         return True, before
 
     def set_consent(self, category: str, is_granted: bool, *, micros: int) -> bool:

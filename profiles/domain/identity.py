@@ -7,7 +7,9 @@ against it one by one, in order; the caller stores what changed. Rules:
   phone, anonymous id.
 - The first claim that belongs to somebody names the person; a user id nobody has goes to the
   device's anonymous person, if that one has no user id yet ("registers: the visits become theirs").
-- An unclaimed identity is linked while its kind's limit is not reached; beyond it, it is left out.
+- An unclaimed identity is linked while its kind's limit is not reached; beyond it, it is left out. To
+  somebody with a user id and an address a public source adds none: user ids can be guessed, and their mail
+  would go where the guesser likes.
 - An anonymous person met by a known one is merged into it. A device of somebody with another user id is
   a shared device: it follows the latest login, nobody is merged.
 - Two known people are merged only by a server source, by an email or external id when at most one of
@@ -148,7 +150,7 @@ class IdentityGraph:
         if previous == user[1]:
             return self.resolve([user], is_trusted=is_trusted)
         before, after = self._owner.get(previous_key), self._owner.get(user)
-        if before is None or before == after or not self._may_alias(before, is_trusted=is_trusted):
+        if before is None or before == after or not self._may_alias(before, after, is_trusted=is_trusted):
             claims = [user, previous_key] if before is None else [user]
             return self.resolve(claims, is_trusted=is_trusted)
         step = _Step(before if after is None else after)
@@ -158,8 +160,9 @@ class IdentityGraph:
             self._merge(step, before, reason="alias", evidence=(previous_key, user))
         return Resolution(person=step.person, via=user, links=tuple(step.links), merges=tuple(step.merges))
 
-    def _may_alias(self, before: int, *, is_trusted: bool) -> bool:
-        return is_trusted or not self._has_user(before)
+    def _may_alias(self, before: int, after: int | None, *, is_trusted: bool) -> bool:
+        is_anonymous = self.kinds(before) == {ANONYMOUS}
+        return is_trusted or is_anonymous or (after is None and not self._has_user(before))
 
     def _find(self, claims: Sequence[Key], *, is_trusted: bool) -> _Step:
         first = claims[0]
@@ -181,7 +184,7 @@ class IdentityGraph:
         if owner == step.person:
             return
         if owner is None:
-            if self._has_room(step.person, key[0]):
+            if self._has_room(step.person, key[0], is_trusted=is_trusted):
                 self._link(step, key, "seen" if step.is_new and not step.links else "linked")
         elif key[0] == ANONYMOUS:
             self._claim_device(step, key, owner, is_trusted=is_trusted)
@@ -213,8 +216,10 @@ class IdentityGraph:
     def _has_user(self, person: int) -> bool:
         return any(kind == USER for kind, _ in self._held.get(person, ()))
 
-    def _has_room(self, person: int, kind: str) -> bool:
+    def _has_room(self, person: int, kind: str, *, is_trusted: bool) -> bool:
         count = sum(held == kind for held, _ in self._held[person])
+        if count and kind in (EMAIL, PHONE) and not is_trusted and self._has_user(person):
+            return False
         return count < LIMITS.get(kind, _EXTERNAL_LIMIT)
 
 

@@ -36,6 +36,7 @@ class Rejected:
     index: int
     fault: Fault
     body: bytes  # an envelope with it alone
+    lane: int = 0  # where a replay puts it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +61,11 @@ def sort_messages(raws: Iterable[msgspec.Raw], *, frame: Frame) -> Sorted:
     for index, raw in enumerate(raws):
         key = admit(raw)
         if isinstance(key, Fault):
-            result.rejected.append(Rejected(index=index, fault=key, body=_seal([raw], frame=frame)))
+            # Nobody can be named by it for sure: the first lane of its class.
+            first = LANES if frame.is_historical else 0
+            result.rejected.append(
+                Rejected(index=index, fault=key, body=_seal([raw], frame=frame), lane=first)
+            )
             continue
         lane = lane_of_key.get(key)
         if lane is None:
