@@ -9,6 +9,8 @@ from pytest_django import DjangoAssertNumQueries
 
 from cdp_site.pages.timeline import Cursor, Entry, Group, Source, Wanted, entries_of, line_of
 from cdp_site.pages.timeline.entries import Cursor as EntryCursor
+from cdp_site.pages.timeline.groups import TOLD_BY_DELIVERIES
+from connectors.registry import CHANNELS
 from profiles.models import Person
 from profiles.queries import person_ids_of
 from tests import build
@@ -84,11 +86,27 @@ class TestPages:
         build.decision(journey=journey, person=person, outcome="queued", delivery_id=delivery.pk)
         assert [entry.source for entry in everything(person, page=10)] == [Source.DELIVERY]
 
-    def test_take_one_query(self, crowded: Person, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    def test_a_delivery_that_left_is_told_once__at_the_time_it_left(self) -> None:
+        person = build.person()
+        at = build.NOON + timedelta(hours=3)
+        delivery = build.delivery(person=person, sent_at=at)
+        build.event(person=person, name="Email Sent", at=at, properties={"delivery": str(delivery.uuid)})
+        build.event(person=person, name="Email Sent", at=at, properties={"campaign": "of another system"})
+        told = everything(person, page=10)
+        assert [(entry.source, entry.at) for entry in told] == [(Source.DELIVERY, at), (Source.EVENT, at)]
+        assert told[1].data["properties"] == {"campaign": "of another system"}
+
+    def test_channels__their_events_are_known_here(self) -> None:
+        assert sorted(kind.sent_event for kind in CHANNELS.values()) == sorted(TOLD_BY_DELIVERIES)
+
+    def test_take_a_fixed_number_of_queries(
+        self, crowded: Person, django_assert_num_queries: DjangoAssertNumQueries
+    ) -> None:
         people = person_ids_of(crowded)
         with django_assert_num_queries(2):  # the entries, and the names of the steps they stand at
             entries_of(people, wanted=Wanted(), limit=40)
-        build.decision(journey=build.journey(), person=crowded, step="s1")
+        with django_assert_num_queries(3):  # and the names of events that fit the groups
+            entries_of(people, wanted=Wanted(groups=frozenset(Group)), limit=40)
 
     def test_nobody_has_none(self) -> None:
         assert everything(build.person(), page=10) == []

@@ -23,7 +23,10 @@ _ORDERS: Final = frozenset(
     }
 )
 _PROFILE: Final = frozenset({"Aliased", "Group Joined", "Identified", "Signed Up"})
-_MESSAGES: Final = ("Email ", "SMS ", "Push ", "Subscription ", "Unsubscribed")
+_MESSAGES: Final = ("Email ", "SMS ", "Push ", "CRM ", "Webhook ", "Subscription ", "Unsubscribed")
+
+# Every delivery that left comes back as an event of this name; the delivery itself tells it better.
+TOLD_BY_DELIVERIES: Final = ("CRM Action Sent", "Email Sent", "Webhook Sent")
 
 
 def group_of(name: str) -> Group:

@@ -131,7 +131,7 @@ def _delivery(entry: Entry) -> Line:
         (_("Template"), as_is(data["template"])),
         (_("Connection"), as_is(data["connection"])),
         (_("Kind of message"), class_name(data["class"])),
-        (_("Left at"), moment(datetime.fromisoformat(data["sent_at"])) if data["sent_at"] else ""),
+        (_("Decided"), moment(datetime.fromisoformat(data["decided_at"]))),
         (_("Attempts"), number(data["attempts"])),
         (_("Their number"), as_is(data["external_id"])),
         (_("Error"), as_is(data["error"] if data["state"] != "blocked" else "")),

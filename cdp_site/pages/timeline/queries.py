@@ -16,7 +16,7 @@ from psycopg import sql
 
 from cdp_site.pages.steps import step_names
 from cdp_site.pages.timeline.entries import Cursor, Entry, Group, Source
-from cdp_site.pages.timeline.groups import group_of
+from cdp_site.pages.timeline.groups import TOLD_BY_DELIVERIES, group_of
 from journeys.models import JourneyVersion
 from profiles.models import PersonTotal
 
@@ -70,6 +70,7 @@ BRANCHES: Final = (
         select="""jsonb_build_object('id', d.id, 'uuid', d.uuid, 'channel', d.channel, 'state', d.state,
             'action', d.action, 'subject', d.rendered->>'subject', 'template', t.name,
             'connection', c.name, 'error', d.last_error, 'sent_at', d.sent_at, 'class', d.message_class,
+            'decided_at', d.decided_at,
             'step', d.step, 'attempts', d.attempt_count, 'external_id', d.external_id,
             'journey', j.name, 'journey_slug', j.slug, 'version_id', r.version_id)""",
         tables="""connectors_delivery AS d LEFT JOIN journeys_run AS r ON r.id = d.run_id
@@ -77,7 +78,7 @@ BRANCHES: Final = (
             LEFT JOIN connectors_connection AS c ON c.id = d.connection_id
             LEFT JOIN journeys_journey AS j ON j.id = d.journey_id""",
         where="d.person_id = %(person)s",
-        at="d.decided_at",
+        at="coalesce(d.sent_at, d.decided_at)",
         tie="d.id",
         searched="concat_ws(' ', d.rendered->>'subject', t.name, c.name, d.action, j.name, d.last_error)",
     ),
@@ -159,6 +160,7 @@ def entries_of(people: Sequence[int], *, wanted: Wanted, limit: int) -> list[Ent
         "person": people[0],
         "merged": list(people[1:]),
         "names": event_names,
+        "told": list(TOLD_BY_DELIVERIES),
         "words": f"%{_escaped(wanted.words)}%",
         "limit": limit,
     }
@@ -206,6 +208,8 @@ def _read(branch: Branch, *, wanted: Wanted) -> sql.Composable:
         "tables": sql.SQL(branch.tables),
     }
     conditions: list[sql.Composable] = [sql.SQL(branch.where)]
+    if branch.is_event:
+        conditions.append(sql.SQL("NOT (n.name = ANY(%(told)s) AND e.properties ? 'delivery')"))
     if branch.is_event and wanted.groups:
         conditions.append(sql.SQL("e.name_id = ANY(%(names)s)"))
     if wanted.words:
