@@ -214,25 +214,26 @@ def _more_than_ahead(place: Place, comparison: Comparison) -> Composable:
 
 
 def _anniversary(place: Place, comparison: Comparison) -> Composable:
-    length = comparison.value if isinstance(comparison.value, Length) else Length()
     day = local_day(instant_of(place.value, zone=place.zone), zone=place.zone)
     today = local_day(_now(place), zone=place.zone)
     # Adding years clamps 29 February to the 28th where there is none.
     returns = SQL(
-        "(d.day + make_interval(years => (extract(year FROM d.today) + {later})::int"
-        " - extract(year FROM d.day)::int))::date BETWEEN d.today AND d.last"
+        "(d.day + make_interval(years =>"
+        " (date_part('year', d.today) - date_part('year', d.day))::int + {later}))::date"
+    )
+    this_year, next_year = returns.format(later=Literal(0)), returns.format(later=Literal(1))
+    if not isinstance(comparison.value, Length):
+        return SQL("(SELECT {} = d.today FROM (SELECT {} AS day, {} AS today OFFSET 0) AS d)").format(
+            this_year, day, today
+        )
+    length = comparison.value
+    last = SQL("(d.today + make_interval(months => {}, days => {}))::date").format(
+        Literal(length.months), Literal(length.days)
     )
     return SQL(
-        "(SELECT {this_year} OR {next_year} FROM (SELECT {day} AS day, {today} AS today,"
-        " ({today} + make_interval(months => {months}, days => {days}))::date AS last OFFSET 0) AS d)"
-    ).format(
-        this_year=returns.format(later=Literal(0)),
-        next_year=returns.format(later=Literal(1)),
-        day=day,
-        today=today,
-        months=Literal(length.months),
-        days=Literal(length.days),
-    )
+        "(SELECT {this_year} BETWEEN d.today AND {last} OR {next_year} BETWEEN d.today AND {last}"
+        " FROM (SELECT {day} AS day, {today} AS today OFFSET 0) AS d)"
+    ).format(this_year=this_year, next_year=next_year, last=last, day=day, today=today)
 
 
 def _includes_each(join: Join) -> "Compiled":

@@ -27,9 +27,9 @@ from segments.domain.values import (
 _UPPER_SIGNS: Final = "".join(chr(code) for code in LOWER)
 _LOWER_SIGNS: Final = "".join(chr(code) for code in LOWER.values())
 _DATE: Final = (
-    r"\A[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
-    r"([T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,12})?)?"
-    r"(Z|[+-](0[0-9]|1[0-5])(:?[0-5][0-9])?)?)?\Z"
+    r"\A[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
+    r"(?:[T ](?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,12})?)?"
+    r"(?:Z|[+-](?:0[0-9]|1[0-5])(?::?[0-5][0-9])?)?)?\Z"
 )
 _MICROSECOND: Final = timedelta(microseconds=1)
 _FIRST: Final = (EPOCH.replace(year=FIRST_YEAR, month=1, day=1) - EPOCH) // _MICROSECOND
@@ -70,21 +70,21 @@ def instant_of(value: Composable, *, zone: Composable) -> Composable:
         """(SELECT CASE jsonb_typeof(d.v)
             WHEN 'string' THEN CASE WHEN d.t ~ {pattern} THEN
                 CASE WHEN substr(d.t, 1, 4)::int BETWEEN {first_year} AND {last_year} THEN
-                CASE WHEN substr(d.t, 9, 2)::int <= extract(day FROM
+                CASE WHEN substr(d.t, 9, 2) <= '28' OR substr(d.t, 9, 2)::int <= date_part('day',
                     (substr(d.t, 1, 8) || '01')::date + interval '1 month' - interval '1 day') THEN
                 CASE
                     WHEN length(d.t) = 10 THEN d.t::timestamp AT TIME ZONE {zone}
-                    WHEN substr(d.t, 17) ~ '[Z+-]' THEN d.cut::timestamptz
-                    ELSE d.cut::timestamp AT TIME ZONE {zone}
+                    WHEN substr(d.t, 17) ~ '[Z+-]' THEN {cut}::timestamptz
+                    ELSE {cut}::timestamp AT TIME ZONE {zone}
                 END END END END
             WHEN 'number' THEN {from_number}
-        END FROM (SELECT x.v, x.t, regexp_replace(x.t, '(\\.[0-9]{{6}})[0-9]+', '\\1') AS cut
-            FROM (SELECT {value} AS v, {value} #>> '{{}}' AS t OFFSET 0) AS x OFFSET 0) AS d)"""
+        END FROM (SELECT x.v, x.v #>> '{{}}' AS t FROM (SELECT {value} AS v OFFSET 0) AS x OFFSET 0) AS d)"""
     ).format(
         pattern=Literal(_DATE),
         first_year=Literal(FIRST_YEAR),
         last_year=Literal(LAST_YEAR),
         zone=zone,
+        cut=SQL(r"regexp_replace(d.t, '(\.[0-9]{6})[0-9]+', '\1')"),
         value=value,
         from_number=_instant_of_number(SQL("d.v::numeric")),
     )
