@@ -69,3 +69,6 @@ urlpatterns = [
     path("favicon.ico", health.favicon, name="favicon"),
     path("admin/", admin.site.urls),
 ]
+
+handler404 = "cdp_site.pages.errors.not_found"
+handler500 = "cdp_site.pages.errors.broken"

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
+from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -35,6 +36,7 @@ class Line:
     details: Sequence[tuple[str, Any]]  # label and value
     why: Sequence[ReasonLine] = ()
     journey: str = ""  # slug; the person's whole story in it can be read
+    links: Sequence[tuple[str, str]] = ()  # words and address: where there is more about it
 
 
 SYMBOLS: Final = {
@@ -122,7 +124,7 @@ def _event(entry: Entry) -> Line:
 
 def _delivery(entry: Entry) -> Line:
     data = entry.data
-    symbol, tone = _DELIVERY_LOOKS.get(data["state"], (SYMBOLS[Group.MESSAGES]))
+    symbol, tone = _DELIVERY_LOOKS.get(data["state"], SYMBOLS[Group.MESSAGES])
     if symbol == "mail" and data["channel"] != "email":
         symbol = "contact" if data["channel"] == "crm" else "webhook"
     details = (
@@ -138,7 +140,12 @@ def _delivery(entry: Entry) -> Line:
     )
     line = _told(entry, Group.MESSAGES, delivery_sentence(data))
     return replace(
-        line, symbol=symbol, tone=tone, details=_present(details), journey=data["journey_slug"] or ""
+        line,
+        symbol=symbol,
+        tone=tone,
+        details=_present(details),
+        journey=data["journey_slug"] or "",
+        links=[(_("Open the delivery"), reverse("connectors:delivery-page", args=[data["uuid"]]))],
     )
 
 
@@ -157,14 +164,18 @@ def _decision(entry: Entry) -> Line:
 
 def _entered(entry: Entry) -> Line:
     sentence = fill(_("Entered the segment <b>%(segment)s</b>"), {"segment": entry.data["segment"]})
-    return replace(
-        _told(entry, Group.PROFILE, sentence), symbol="list-filter", why=reasons(entry.data["why"])
-    )
+    return _stay(entry, sentence, symbol="list-filter")
 
 
 def _left(entry: Entry) -> Line:
     sentence = fill(_("Left the segment <b>%(segment)s</b>"), {"segment": entry.data["segment"]})
-    return replace(_told(entry, Group.PROFILE, sentence), symbol="list-x", why=reasons(entry.data["why"]))
+    return _stay(entry, sentence, symbol="list-x")
+
+
+def _stay(entry: Entry, sentence: Markup, *, symbol: str) -> Line:
+    links = [(_("Open the segment"), reverse("segments:segment-detail", args=[entry.data["slug"]]))]
+    line = _told(entry, Group.PROFILE, sentence)
+    return replace(line, symbol=symbol, why=reasons(entry.data["why"]), links=links)
 
 
 def _consent(entry: Entry) -> Line:
