@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from django.core.management import call_command
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django import Settings
 
 from cdp_site.catalogue import Message, in_python, in_template, pot_of, pseudo_of
 
@@ -65,7 +65,7 @@ def test_pot_of__quotes_and_names_places() -> None:
     assert '#: x.py:3\nmsgctxt "c"\nmsgid "Say \\"hi\\"\\n"\nmsgid_plural "b"' in text
 
 
-def test_messages__writes_what_translators_need(tmp_path: Path, settings: SettingsWrapper) -> None:
+def test_messages__writes_what_translators_need(tmp_path: Path, settings: Settings) -> None:
     settings.LOCALE_PATHS = [tmp_path / "locale"]
     said = io.StringIO()
     call_command("messages", "--pseudo", stdout=said)
