@@ -87,8 +87,9 @@ def launch(ready: Ready) -> None:
         result = ready.account.run(ready.binaries.program("pg_ctl"), *arguments, cwd=ready.server.data_dir)
         if is_up(ready.server):
             return
-        if time.monotonic() > deadline:
-            raise EmbeddedError(f"PostgreSQL does not start: {result.stderr.strip()}\n{log_tail(log)}")
+        complaint = f"{result.stderr.strip()}\n{last_words(ready.cluster, startup=log)}"
+        if time.monotonic() > deadline or not may_pass_soon(complaint):
+            raise EmbeddedError(f"PostgreSQL does not start: {complaint}")
         time.sleep(0.25)
 
 
@@ -117,9 +118,16 @@ def forget_dead_server(cluster: Path) -> None:
         pid_file.unlink(missing_ok=True)
 
 
-def log_tail(log: Path) -> str:
-    """Give the last lines of a log, for an error message."""
-    try:
-        return "\n".join(log.read_text(errors="replace").splitlines()[-15:])
-    except OSError:
-        return ""
+def may_pass_soon(complaint: str) -> bool:
+    """Whether a start failed because of what a killed server left, which goes away by itself."""
+    return "shared memory block" in complaint or "lock file" in complaint
+
+
+def last_words(cluster: Path, *, startup: Path) -> str:
+    """Give the last lines that a server wrote, before and after its log collector took over."""
+    logs = sorted(cluster.glob("log/*"), key=lambda log: log.stat().st_mtime)[-1:]
+    lines: list[str] = []
+    for log in [startup, *logs]:
+        if log.exists():
+            lines += log.read_text(errors="replace").splitlines()[-10:]
+    return "\n".join(lines)

@@ -10,7 +10,7 @@ from cdp_site.embedded.error import EmbeddedError
 from cdp_site.embedded.lock import locked
 from cdp_site.embedded.prepare import Ready, prepare
 from cdp_site.embedded.server import Server
-from cdp_site.embedded.start import forget_dead_server, halt, is_up, log_tail
+from cdp_site.embedded.start import forget_dead_server, halt, is_up, last_words, may_pass_soon
 from cdp_site.processes.child import next_pause
 
 logger = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ class Postgres:
     """
 
     def __init__(self, server: Server) -> None:
-        self._server = server
+        self.server = server
         self._log = server.data_dir / "postgres.log"
         self._ready: Ready
         self._process: subprocess.Popen[bytes] | None = None
@@ -45,13 +45,15 @@ class Postgres:
         Raises:
             EmbeddedError: it does not.
         """
-        with locked(self._server):
-            self._ready = prepare(self._server, may_create_account=may_create_account)
+        with locked(self.server):
+            self._ready = prepare(self.server, may_create_account=may_create_account)
         deadline = time.monotonic() + _PATIENCE
-        while not is_up(self._server):
+        while not is_up(self.server):
             self.tend()
-            if self._failures > _TRIES or time.monotonic() > deadline:
-                raise EmbeddedError(f"PostgreSQL does not start:\n{log_tail(self._log)}")
+            complaint = last_words(self._ready.cluster, startup=self._log)
+            is_hopeless = self._failures > 2 and not may_pass_soon(complaint)
+            if is_hopeless or self._failures > _TRIES or time.monotonic() > deadline:
+                raise EmbeddedError(f"PostgreSQL does not start: {complaint}")
             time.sleep(_AGAIN)
 
     def tend(self) -> None:
@@ -63,7 +65,7 @@ class Postgres:
             self._note_end(self._process, now=now)
         elif now - self._looked_at >= 1.0:
             self._looked_at = now
-            if is_up(self._server):
+            if is_up(self.server):
                 return
             self._start_at = self._start_at or now
         if self._start_at and now >= self._start_at:
@@ -72,7 +74,7 @@ class Postgres:
     def stop(self) -> None:
         """End the server: what runs in it is rolled back, all that is committed is on disk."""
         if self._process is None:
-            if is_up(self._server):
+            if is_up(self.server):
                 halt(self._ready)
             return
         self._process.send_signal(signal.SIGINT)

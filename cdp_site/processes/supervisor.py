@@ -64,9 +64,9 @@ class Supervisor:
             SetupFailed: one of them did not.
             EmbeddedError: the server does not start, or another parent holds it.
         """
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._note_signal)
         with ExitStack() as stack:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                stack.callback(signal.signal, number, signal.signal(number, self._note_signal))
             tables = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="wayfare-")))
             if self._server is not None:
                 stack.enter_context(kept(self._server))
@@ -88,7 +88,8 @@ class Supervisor:
             self._tend_web()
         for cluster in self._clusters:
             cluster.tend()
-        reap_strangers()
+        if os.getpid() == 1:
+            reap_strangers()
 
     def _tend_web(self) -> None:
         now = time.monotonic()
@@ -153,14 +154,12 @@ class Supervisor:
 
 
 def reap_strangers() -> None:
-    """Take leave of dead processes that became ours when their parent died, as process 1 must."""
-    if os.getpid() != 1:
-        return
+    """Take leave of dead processes that became ours when their parent died: process 1 must."""
     while True:
         try:
             waiting = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         except ChildProcessError:
             return
         if waiting is None or os.getpgid(waiting.si_pid) == waiting.si_pid:
-            return  # a child of ours leads its group; its own object reaps it at the next look
+            return  # a child of ours leads its group; its own object reaps it at its next look
         os.waitpid(waiting.si_pid, os.WNOHANG)

@@ -117,6 +117,7 @@ def test_cluster__is_private_checked_and_sorts_by_code_point(running: Server) ->
 def test_is_up__a_server_that_refuses_us_is(running: Server) -> None:
     ensure(running)
     with psycopg.connect(**running.address(dbname="wayfare"), autocommit=True) as connection:
+        connection.execute("SET synchronous_commit = on")  # another test may kill the server next
         connection.execute("ALTER DATABASE postgres ALLOW_CONNECTIONS false")
         try:
             assert is_up(running)
