@@ -75,14 +75,15 @@ class Decider:
 
     # -- reading -----------------------------------------------------------------------------------
 
-    def load(self, marked: Mapping[int, Collection[RuleId]], *, now: datetime) -> None:
+    def load(self, marked: Mapping[int, Collection[RuleId]], *, now: datetime, until: datetime) -> None:
         """Read what rules may ask about people, before the transaction's own messages.
 
         Args:
             marked: person -> the rules that will be asked about them.
             now: the earliest moment of asking, timers that are due aside.
+            until: the latest.
         """
-        needs = {person: self._needs_of(person, rules) for person, rules in marked.items()}
+        needs = {person: self._needs_of(person, rules, until=until) for person, rules in marked.items()}
         for person, reads in needs.items():
             self.watched[person] = _wanted_names(reads)
         old = [person for person in marked if not self.states[person].is_new]
@@ -114,9 +115,15 @@ class Decider:
         nothing = dict.fromkeys(addresses, frozenset[str]())
         self.suppressed |= nothing | suppressed_scopes(addresses, channel=EMAIL)
 
-    def _needs_of(self, person: int, rules: Collection[RuleId]) -> Reads:
-        inside = [("run", run.version.id) for run in self.runs.by_person.get(person, ())]
-        return self.rules.needs_of(frozenset([*rules, *inside]))
+    def _needs_of(self, person: int, rules: Collection[RuleId], *, until: datetime) -> Reads:
+        """What the rules ask for, and the runs that a timer or a further entry message moves."""
+        asked: set[RuleId] = set(rules)
+        entered = {self.rules.versions[id_].journey_id for kind, id_ in rules if kind == "entry"}
+        for run in self.runs.by_person.get(person, ()):
+            is_due = run.due_at is not None and run.due_at <= until
+            if is_due or run.version.journey_id in entered:
+                asked.add(("run", run.version.id))
+        return self.rules.needs_of(asked)
 
     def sees(self, person: int, name: str) -> bool:
         """Tell whether a rule may ask this person for events of this name."""

@@ -191,6 +191,9 @@ def _store(arrived: Sequence[Arrived], *, rules: Rules) -> tuple[int, int]:
         walk.take(item)
     store.write_changes(changes)
     queued = walk.decider.write(merged=changes.survivors)
+    with connection.cursor() as cursor:
+        # Foreign keys are checked here and not at the commit, where no message could be singled out.
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
     return len(fresh), queued
 
 

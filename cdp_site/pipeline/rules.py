@@ -27,6 +27,8 @@ from segments.network import LiveRule, RuleNetwork, Stimulus
 
 RULES_LOCK = 7302
 
+_NOTHING = Reads()
+
 RuleId = tuple[str, int]  # ("segment", id), ("entry", journey version id), ("run", journey version id)
 
 
@@ -43,35 +45,34 @@ class Rules:
     at_birth: frozenset[RuleId]  # segments that somebody of whom nothing is known belongs to
     company_zone: str
 
-    _needs: dict[frozenset[RuleId], Reads] = field(default_factory=dict)
+    _needs: dict[RuleId, Reads] = field(default_factory=dict)
 
     def touched(self, stimulus: Stimulus) -> frozenset[RuleId]:
         """Name the rules whose answer a stimulus may change."""
         return cast(frozenset[RuleId], self.network.touched(stimulus))
 
-    def needs_of(self, marked: frozenset[RuleId]) -> Reads:
+    def needs_of(self, marked: Iterable[RuleId]) -> Reads:
         """What must be at hand to evaluate these rules and all that may follow from them."""
-        found = self._needs.get(marked)
-        if found is None:
-            rules = self._with_followers(marked)
-            found = reduce(Reads.__or__, (self.reads[rule] for rule in rules), Reads())
-            if len(self._needs) > 10_000:
-                self._needs.clear()
-            self._needs[marked] = found
+        parts = [self._needs.get(rule) or self._find_needs(rule) for rule in marked]
+        return reduce(Reads.__or__, parts) if parts else _NOTHING
+
+    def _find_needs(self, rule: RuleId) -> Reads:
+        followers = self._with_followers(rule)
+        found = self._needs[rule] = reduce(Reads.__or__, (self.reads[one] for one in followers))
         return found
 
-    def _with_followers(self, marked: frozenset[RuleId]) -> set[RuleId]:
+    def _with_followers(self, rule: RuleId) -> set[RuleId]:
         """Add the rules that a change of membership or a written trait may lead to."""
         wanted: set[RuleId] = set()
-        fresh = set(marked)
+        fresh = {rule}
         while fresh:
             wanted |= fresh
             slugs = {self.segments[id_].slug for kind, id_ in fresh if kind == "segment"}
             keys = {key for kind, id_ in fresh if kind != "segment" for key in self.versions[id_].sets}
             fresh = {
-                rule
-                for rule, reads in self.reads.items()
-                if rule not in wanted and (reads.segments & slugs or reads.trait_keys & keys)
+                one
+                for one, reads in self.reads.items()
+                if one not in wanted and (reads.segments & slugs or reads.trait_keys & keys)
             }
         return wanted
 

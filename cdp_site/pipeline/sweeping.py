@@ -94,7 +94,7 @@ def _advance(people: Sequence[int], *, rules: Rules, until: datetime) -> tuple[i
     changes = Changes(states=states)
     decider = Decider(rules, states, changes.traits)
     decider.runs.load(list(states))
-    decider.load(dict.fromkeys(states, ()), now=until)
+    decider.load(dict.fromkeys(states, ()), now=until, until=until)
     for person in states:
         decider.run_timers(person, until=until)
     store.write_changes(changes)

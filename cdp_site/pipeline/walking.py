@@ -50,8 +50,8 @@ class Walk:
                 need_values.add(item.person)
         store.load_values(states, [person for person in need_values if not states[person].has_values])
         if marked:
-            now = min(item.received_at for item in self.changes.arrived)
-            self.decider.load(self._with_merged(marked), now=now)
+            moments = [item.received_at for item in self.changes.arrived]
+            self.decider.load(self._with_merged(marked), now=min(moments), until=max(moments))
 
     def _message_marks(self, item: Arrived) -> frozenset[RuleId]:
         """Rules that the event itself touches, and those that somebody new may be born into."""

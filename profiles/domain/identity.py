@@ -128,7 +128,7 @@ class IdentityGraph:
             owner = self._owner.get(first)
             is_sure = owner is not None and (is_trusted or first[0] in (USER, ANONYMOUS))
             # The usual case: everything the message claims is one person's already.
-            if is_sure and all(self._owner.get(key) == owner for key in claims):
+            if is_sure and (len(claims) == 1 or all(self._owner.get(key) == owner for key in claims)):
                 return Resolution(person=self._owner[first], via=first)
         step = self._find(claims, is_trusted=is_trusted) if person is None else _Step(person)
         for key in claims:
