@@ -28,7 +28,8 @@ class Report:
     @property
     def is_good(self) -> bool:
         """Whether everything was looked at and everything held."""
-        return not self.troubles and all(finding.holds for _, part in self.parts for finding in part)
+        found = [finding for _, part in self.parts for finding in part]
+        return bool(found) and not self.troubles and all(finding.holds for finding in found)
 
     def add(self, title: str, findings: Iterable[Finding]) -> None:
         self.parts.append((title, list(findings)))

@@ -50,7 +50,7 @@ def show(*, once: bool, say: Say) -> bool:
     began_at = time.monotonic()
     tell, say = say, _timed(say, since=began_at)
     report = Report()
-    orders = _orders(report, say=say)
+    orders = sample_or_none(report, say=say)
     with ExitStack() as stack:
         say(_("Making an empty database"))
         empty_database()
@@ -95,7 +95,7 @@ def _timed(say: Say, *, since: float) -> Say:
     return lambda line: say(f"{time.monotonic() - since:5.0f} s  {line}")
 
 
-def _orders(report: Report, *, say: Say) -> Sequence[Order]:
+def sample_or_none(report: Report, *, say: Say) -> Sequence[Order]:
     """The sample of real orders; without them the rest goes on, and the report says so."""
     say(_("Fetching the orders of real customers"))
     try:

@@ -78,6 +78,12 @@ class Story:
 
     def go_on(self) -> None:
         """Ada and Dov click in their mails; Ada orders."""
+        for character in EVERYBODY:
+            until(
+                partial(self.api.person, character.identity),
+                what=f"{character.name}'s profile",
+                seconds=_SOON,
+            )
         self._click(DOV)
         self._click(ADA)
         if found := self.told_about(ADA):
