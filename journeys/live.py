@@ -446,6 +446,6 @@ def _write_ledger(lines: Sequence[LedgerLine], *, survivor: Mapping[int, int]) -
 def _run_ids() -> Iterator[int]:
     while True:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT nextval('journeys_run_id_seq') FROM generate_series(1, 16)")
+            cursor.execute("SELECT nextval('journeys_run_id_seq') FROM generate_series(1, 256)")
             ids = [row[0] for row in cursor.fetchall()]
         yield from ids
