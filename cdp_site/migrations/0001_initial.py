@@ -73,11 +73,7 @@ class Migration(migrations.Migration):
                 ("after", models.JSONField(null=True)),
             ],
             options={
-                "indexes": [
-                    models.Index(
-                        fields=["object_kind", "object_id", "at"], name="audit_object"
-                    )
-                ],
+                "indexes": [models.Index(fields=["object_kind", "object_id", "at"], name="audit_object")],
             },
         ),
         migrations.CreateModel(
@@ -97,9 +93,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "constraints": [
-                    models.CheckConstraint(
-                        condition=models.Q(("id", 1)), name="company_one_row"
-                    )
+                    models.CheckConstraint(condition=models.Q(("id", 1)), name="company_one_row")
                 ],
             },
         ),

@@ -36,9 +36,7 @@ class Migration(migrations.Migration):
                 ("disabled_reason", models.CharField(blank=True, max_length=200)),
                 (
                     "created_at",
-                    models.DateTimeField(
-                        db_default=django.db.models.functions.datetime.Now()
-                    ),
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
                 ),
             ],
         ),
@@ -72,9 +70,7 @@ class Migration(migrations.Migration):
                 ("is_active", models.BooleanField(default=True)),
                 (
                     "created_at",
-                    models.DateTimeField(
-                        db_default=django.db.models.functions.datetime.Now()
-                    ),
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
                 ),
                 ("last_message_at", models.DateTimeField(null=True)),
             ],
@@ -98,15 +94,11 @@ class Migration(migrations.Migration):
                 ("version", models.IntegerField(default=1)),
                 (
                     "created_at",
-                    models.DateTimeField(
-                        db_default=django.db.models.functions.datetime.Now()
-                    ),
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
                 ),
                 (
                     "updated_at",
-                    models.DateTimeField(
-                        db_default=django.db.models.functions.datetime.Now()
-                    ),
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
                 ),
             ],
         ),
@@ -156,9 +148,7 @@ class Migration(migrations.Migration):
                 ("decided_at", models.DateTimeField()),
                 (
                     "created_at",
-                    models.DateTimeField(
-                        db_default=django.db.models.functions.datetime.Now()
-                    ),
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
                 ),
                 ("sent_at", models.DateTimeField(null=True)),
                 (
@@ -206,9 +196,7 @@ class Migration(migrations.Migration):
                 ("scope", models.CharField(default="marketing", max_length=20)),
                 (
                     "created_at",
-                    models.DateTimeField(
-                        db_default=django.db.models.functions.datetime.Now()
-                    ),
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
                 ),
             ],
             options={
@@ -250,9 +238,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "constraints": [
-                    models.UniqueConstraint(
-                        fields=("delivery", "number"), name="attempt_number"
-                    )
+                    models.UniqueConstraint(fields=("delivery", "number"), name="attempt_number")
                 ],
             },
         ),

@@ -46,15 +46,11 @@ class Migration(migrations.Migration):
                 ("built_at", models.DateTimeField(null=True)),
                 (
                     "created_at",
-                    models.DateTimeField(
-                        db_default=django.db.models.functions.datetime.Now()
-                    ),
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
                 ),
                 (
                     "updated_at",
-                    models.DateTimeField(
-                        db_default=django.db.models.functions.datetime.Now()
-                    ),
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
                 ),
             ],
         ),
@@ -74,9 +70,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "constraints": [
-                    models.CheckConstraint(
-                        condition=models.Q(("id", 1)), name="rules_revision_one_row"
-                    )
+                    models.CheckConstraint(condition=models.Q(("id", 1)), name="rules_revision_one_row")
                 ],
             },
         ),
@@ -158,9 +152,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "constraints": [
-                    models.UniqueConstraint(
-                        fields=("segment", "number"), name="segment_version_number"
-                    )
+                    models.UniqueConstraint(fields=("segment", "number"), name="segment_version_number")
                 ],
             },
         ),
