@@ -156,9 +156,7 @@ if EMAIL_URL:
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "Wayfare <wayfare@localhost>")
 
 EVENT_NAMES_PER_SOURCE = env.int("EVENT_NAMES_PER_SOURCE", 2000)
-RULES_ENGINE = env.str(
-    "RULES_ENGINE", "auto", validate=validate.OneOf(["auto", "durable", "closures"])
-)
+RULES_ENGINE = env.str("RULES_ENGINE", "auto", validate=validate.OneOf(["auto", "durable", "closures"]))
 WAYFARE_ALLOW_PRIVATE_DESTINATIONS = env.bool("WAYFARE_ALLOW_PRIVATE_DESTINATIONS", False)
 # How many proxies of ours stand in front and add to X-Forwarded-For; 0: nobody's word is taken for it.
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0, validate=lambda count: count >= 0)
