@@ -42,7 +42,8 @@ def find_binaries(chosen: str = "", *, major: int | None = None) -> Binaries:
     """
     for directory in _candidates(chosen):
         found = inspect_directory(directory)
-        if found is not None and found.major >= FLOOR and major in (None, found.major):
+        is_wanted = found is not None and (found.major >= FLOOR if major is None else found.major == major)
+        if found is not None and is_wanted:
             return found
     wanted = f"PostgreSQL {major or f'{FLOOR} or newer'}"
     if chosen:

@@ -83,13 +83,14 @@ def launch(ready: Ready) -> None:
     deadline = time.monotonic() + _QUICK_FAILURES
     while True:
         forget_dead_server(ready.cluster)
+        size = size_of(log)
         # A first try may fail: backends of a killed server live on for a moment and hold its memory.
         result = ready.account.run(ready.binaries.program("pg_ctl"), *arguments, cwd=ready.server.data_dir)
         if is_up(ready.server):
             return
-        complaint = f"{result.stderr.strip()}\n{last_words(ready.cluster, startup=log)}"
-        if time.monotonic() > deadline or not may_pass_soon(complaint):
-            raise EmbeddedError(f"PostgreSQL does not start: {complaint}")
+        if time.monotonic() > deadline or is_hopeless(words_after(log, size=size)):
+            words = last_words(ready.cluster, startup=log)
+            raise EmbeddedError(f"PostgreSQL does not start: {result.stderr.strip()}\n{words}")
         time.sleep(0.25)
 
 
@@ -118,16 +119,26 @@ def forget_dead_server(cluster: Path) -> None:
         pid_file.unlink(missing_ok=True)
 
 
-def may_pass_soon(complaint: str) -> bool:
-    """Whether a start failed because of what a killed server left, which goes away by itself."""
-    return "shared memory block" in complaint or "lock file" in complaint
+def is_hopeless(words: str) -> bool:
+    """Judge by what a failed start wrote: a fault of the configuration stays, all else may pass.
+
+    What a killed server leaves behind (its last backends, their memory, its lock files) goes away by
+    itself, and is found only after the log collector has taken over.
+    """
+    passing = ("redirecting log output", "shared memory block", "lock file")
+    return bool(words.strip()) and not any(phrase in words for phrase in passing)
 
 
 def last_words(cluster: Path, *, startup: Path) -> str:
     """Give the last lines that a server wrote, before and after its log collector took over."""
     logs = sorted(cluster.glob("log/*"), key=lambda log: log.stat().st_mtime)[-1:]
-    lines: list[str] = []
-    for log in [startup, *logs]:
-        if log.exists():
-            lines += log.read_text(errors="replace").splitlines()[-10:]
-    return "\n".join(lines)
+    return "\n".join(line for log in [startup, *logs] for line in words_after(log, size=0).splitlines()[-10:])
+
+
+def size_of(log: Path) -> int:
+    return log.stat().st_size if log.exists() else 0
+
+
+def words_after(log: Path, *, size: int) -> str:
+    """Read what was added to a log since it had this size."""
+    return log.read_bytes()[size:].decode(errors="replace") if log.exists() else ""

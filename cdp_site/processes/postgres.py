@@ -10,7 +10,15 @@ from cdp_site.embedded.error import EmbeddedError
 from cdp_site.embedded.lock import locked
 from cdp_site.embedded.prepare import Ready, prepare
 from cdp_site.embedded.server import Server
-from cdp_site.embedded.start import forget_dead_server, halt, is_up, last_words, may_pass_soon
+from cdp_site.embedded.start import (
+    forget_dead_server,
+    halt,
+    is_hopeless,
+    is_up,
+    last_words,
+    size_of,
+    words_after,
+)
 from cdp_site.processes.child import next_pause
 
 logger = logging.getLogger(__name__)
@@ -34,6 +42,8 @@ class Postgres:
         self._ready: Ready
         self._process: subprocess.Popen[bytes] | None = None
         self._failures = 0
+        self._is_hopeless = False
+        self._log_size = 0
         self._pause = 0.0
         self._begun_at = 0.0
         self._start_at = 0.0
@@ -50,10 +60,9 @@ class Postgres:
         deadline = time.monotonic() + _PATIENCE
         while not is_up(self.server):
             self.tend()
-            complaint = last_words(self._ready.cluster, startup=self._log)
-            is_hopeless = self._failures > 2 and not may_pass_soon(complaint)
-            if is_hopeless or self._failures > _TRIES or time.monotonic() > deadline:
-                raise EmbeddedError(f"PostgreSQL does not start: {complaint}")
+            if self._is_hopeless or self._failures > _TRIES or time.monotonic() > deadline:
+                words = last_words(self._ready.cluster, startup=self._log)
+                raise EmbeddedError(f"PostgreSQL does not start: {words}")
             time.sleep(_AGAIN)
 
     def tend(self) -> None:
@@ -91,6 +100,7 @@ class Postgres:
         program = self._ready.binaries.program("postgres")
         self._begun_at = time.monotonic()
         self._start_at = 0.0
+        self._log_size = size_of(self._log)
         with self._log.open("ab") as log:  # until its own log collector has started
             self._process = subprocess.Popen(
                 [program, "-D", self._ready.cluster, *self._ready.options],
@@ -108,6 +118,7 @@ class Postgres:
     def _note_end(self, process: subprocess.Popen[bytes], *, now: float) -> None:
         age = now - self._begun_at
         self._failures = self._failures + 1 if age < 1.0 else 0
+        self._is_hopeless = is_hopeless(words_after(self._log, size=self._log_size))
         self._process = None
         if self._failures == 0:
             logger.error("PostgreSQL ended with code %s and is started again.", process.returncode)
