@@ -75,13 +75,14 @@ def _tell(
     person = survivor_of(delivery.person_id) if delivery else None
     if delivery is None or person is None:
         return  # erased meanwhile: there is nobody to tell it about
+    subject = (delivery.rendered or {}).get("subject")  # people know a mail by it, not by its template
     result = Result(
         delivery=delivery,
         person=person.uuid,
         event=event,
         at=at,
         what=what,
-        properties=dict(properties),
+        properties=({"subject": subject} if subject else {}) | properties,
         consent=consent or {},
     )
     tell_results([result], now=at)
