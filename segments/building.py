@@ -22,7 +22,7 @@ from segments.domain.conditions import Condition
 from segments.domain.parse import parse_condition
 from segments.live import live_segments
 from segments.models import Segment, SegmentVersion
-from segments.queries import scope_of
+from segments.queries import scanning, scope_of
 from segments.revision import share_rules
 
 PORTION: Final = 2_000  # people asked and written in one transaction
@@ -39,7 +39,7 @@ class Built:
     is_done: bool  # False: another publication came between
 
 
-def build_segment(segment_id: int, *, clock: Clock = timezone.now) -> Built:
+def build_segment(segment_id: int, *, clock: Clock = timezone.now, portion: int = PORTION) -> Built:
     """Bring the members of a live segment in line with the version in force."""
     version = (
         SegmentVersion.objects.select_related("segment")
@@ -51,7 +51,7 @@ def build_segment(segment_id: int, *, clock: Clock = timezone.now) -> Built:
         return Built(entered=0, left=0, is_done=False)
     condition = parse_condition(version.condition["if"])
     entered = left = 0
-    for people in _portions(_differing(version, condition, now=clock())):
+    for people in _portions(_differing(version, condition, now=clock()), size=portion):
         result = _settle(version, condition, people, clock=clock)
         if result is None:
             return Built(entered=entered, left=left, is_done=False)
@@ -75,14 +75,14 @@ _DIFFERING: Final = SQL(
 def _differing(version: SegmentVersion, condition: Condition, *, now: datetime) -> list[int]:
     """People who should be members and are not, or are and should not."""
     query = people_query(condition, scope_of(now=now))
-    with connection.cursor() as cursor:
+    with scanning() as cursor:
         cursor.execute(_DIFFERING.format(query=query, segment=Literal(version.segment_id)))
         return [row[0] for row in cursor.fetchall()]
 
 
-def _portions(people: Sequence[int]) -> Iterator[Sequence[int]]:
-    for start in range(0, len(people), PORTION):
-        yield people[start : start + PORTION]
+def _portions(people: Sequence[int], *, size: int) -> Iterator[Sequence[int]]:
+    for start in range(0, len(people), size):
+        yield people[start : start + size]
 
 
 @transaction.atomic
@@ -158,17 +158,17 @@ def archived_with_members() -> list[int]:
     )
 
 
-def empty_segment(segment_id: int, *, clock: Clock = timezone.now) -> int:
+def empty_segment(segment_id: int, *, clock: Clock = timezone.now, portion: int = PORTION) -> int:
     """Have everybody leave an archived segment; give how many did."""
     left = 0
-    while portion := _empty_some(segment_id, now=clock()):
-        left += portion
+    while some := _empty_some(segment_id, now=clock(), portion=portion):
+        left += some
     Segment.objects.filter(pk=segment_id, state=Segment.State.ARCHIVED).update(member_count=0)
     return left
 
 
 @transaction.atomic
-def _empty_some(segment_id: int, *, now: datetime) -> int:
+def _empty_some(segment_id: int, *, now: datetime, portion: int) -> int:
     share_rules()
     if not Segment.objects.filter(pk=segment_id, state=Segment.State.ARCHIVED).exists():
         return 0
@@ -178,7 +178,7 @@ def _empty_some(segment_id: int, *, now: datetime) -> int:
             " why = stay.why || %s::jsonb FROM (SELECT id FROM segments_membership"
             " WHERE segment_id = %s AND left_at IS NULL ORDER BY person_id LIMIT %s FOR UPDATE) AS portion"
             " WHERE stay.id = portion.id",
-            [now, json.dumps({"left": {"node": "archived", "held": False}}), segment_id, PORTION],
+            [now, json.dumps({"left": {"node": "archived", "held": False}}), segment_id, portion],
         )
         left: int = cursor.rowcount
         cursor.execute(

@@ -20,6 +20,7 @@ from segments.domain.explain import explain
 from segments.domain.operators import OPERATORS, Operator, Takes
 from segments.domain.parse import ConditionError, parse_condition, to_json
 from segments.models import Segment
+from segments.queries import scanning
 from tests.segments.worlds import (
     AGOS,
     DAY,
@@ -73,11 +74,11 @@ def test_readers__agree_at_length(world: World) -> None:
 @pytest.mark.django_db
 @pytest.mark.parametrize("op", list(Operator))
 def test_operator__agrees_on_every_value(op: Operator) -> None:
-    """Every wanted value against every value, in three zones; one person each."""
+    """Every wanted value against every value, dates in three zones; one person each."""
     row = OPERATORS[op]
     members = [
         Member(zone=zone, traits=(("a", DAY, text),))
-        for zone in ("", "Europe/Berlin", "America/New_York")
+        for zone in (("", "Europe/Berlin", "America/New_York") if row.needs_clock else ("",))
         for text in VALUES
     ]
     people = store(members)
@@ -168,15 +169,17 @@ def check(world: World) -> None:
     with transaction.atomic():
         people = store(world.members)
         for condition in conditions:
-            check_reading(condition)
+            check_reading(condition, world.members[0])
             for at, is_past in ((NOW, False), (_THEN, True)):
                 check_answers(condition, world.members, people, at=at, is_past=is_past)
         transaction.set_rollback(True)
 
 
-def check_reading(condition: Condition) -> None:
+def check_reading(condition: Condition, member: Member) -> None:
     assert parse_condition(to_json(condition)) == condition
     assert describe(condition)
+    answer = evaluate(condition, facts_of(member, at=NOW), NOW)
+    assert explain(answer.reason.to_json())[0].is_held is answer.holds
 
 
 def check_answers(
@@ -191,7 +194,6 @@ def check_answers(
         facts = facts_of(member, at=at, person_id=person)
         answer = evaluate(condition, facts, at)
         assert holds(condition, facts, at) is answer.holds
-        assert explain(answer.reason.to_json())[0].is_held is answer.holds
         if answer.holds:
             in_memory.add(person)
     everybody = Scope(now=at, company_zone="UTC", is_past=is_past)
@@ -203,7 +205,7 @@ def check_answers(
 
 
 def query(condition: Condition, scope: Scope) -> set[int]:
-    with connection.cursor() as cursor:
+    with scanning() if scope.people is None else connection.cursor() as cursor:
         cursor.execute(people_query(condition, scope))
         rows = [row[0] for row in cursor.fetchall()]
     assert len(rows) == len(set(rows))

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from profiles.models import Person
-from segments import building
-from segments.building import Built, build_segment, empty_segment, waiting_segments
+from segments.building import Built, archived_with_members, build_segment, empty_segment, waiting_segments
 from segments.models import Membership, Segment
 from segments.services import archive_segment, publish_segment, save_segment
 from segments.tasks import build_waiting
@@ -74,11 +73,10 @@ def test_build__of_a_changed_condition_closes_stays() -> None:
     assert Segment.objects.get(pk=segment.pk).member_count == 1
 
 
-def test_build__in_portions(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_build__in_portions() -> None:
     people = {person("DE").pk for _ in range(7)}
     segment = published("german", GERMAN)
-    monkeypatch.setattr(building, "PORTION", 3)
-    assert build_segment(segment.pk, clock=clock).entered == 7
+    assert build_segment(segment.pk, clock=clock, portion=3).entered == 7
     assert members(segment) == people
 
 
@@ -102,13 +100,12 @@ def test_build__asks_again_before_it_writes() -> None:
     assert members(segment) == {stayer.pk}
 
 
-def test_build__ends_when_another_publication_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_build__ends_when_another_publication_comes() -> None:
     for _ in range(4):
         person("DE")
     segment = published("german", GERMAN)
-    monkeypatch.setattr(building, "PORTION", 2)
     again = between_portions(lambda: publish_segment("german", actor="mia", now=NOW))
-    assert build_segment(segment.pk, clock=again) == Built(entered=2, left=0, is_done=False)
+    assert build_segment(segment.pk, clock=again, portion=2) == Built(entered=2, left=0, is_done=False)
     assert waiting_segments() == [segment.pk]
     assert build_segment(segment.pk, clock=clock) == Built(entered=2, left=0, is_done=True)
 
@@ -133,14 +130,14 @@ def test_build_waiting__dependants_follow() -> None:
     assert (members(second), members(third)) == (set(), {german.pk})
 
 
-def test_build_waiting__empties_what_was_put_away(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_build_waiting__empties_what_was_put_away() -> None:
     for _ in range(5):
         person("DE")
     segment = published("german", GERMAN)
     build_waiting()
     archive_segment("german", actor="mia", now=NOW)
-    monkeypatch.setattr(building, "PORTION", 2)
-    assert build_waiting() == {"built": 0, "entered": 0, "left": 5}
+    assert archived_with_members() == [segment.pk]
+    assert empty_segment(segment.pk, clock=clock, portion=2) == 5
     assert members(segment) == set()
     assert Segment.objects.get(pk=segment.pk).member_count == 0
-    assert empty_segment(segment.pk, clock=clock) == 0
+    assert build_waiting() == {"built": 0, "entered": 0, "left": 0}
