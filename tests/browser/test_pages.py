@@ -42,7 +42,9 @@ def uwe(live_server: LiveServer) -> Person:
 
 
 def pages_of(world: World) -> list[str]:
-    return [path for path in world.pages() if "/search/" not in path]
+    """One page of each kind: states of a delivery and parts of a journey look alike."""
+    alike = [f"/deliveries/{uuid}/" for uuid in world.deliveries[2:]]
+    return [path for path in world.pages() if not re.search(r"/search/|\?step=s", path) and path not in alike]
 
 
 def test_every_page__is_accessible(
@@ -155,7 +157,7 @@ class TestFrame:
         sign_in(Role.SERVICE)
         page.goto(f"{live_server.url}/people/")
         page.context.clear_cookies()
-        page.get_by_role("radio", name="Anonymous").check()
+        page.get_by_role("radio", name="Anonymous").click()  # not `check`: the page is left at once
         expect(page).to_have_url(f"{live_server.url}/log-in/?next=%2Fpeople%2F")
 
 
