@@ -47,7 +47,7 @@ from segments.domain.operators import (
     with_entry_value,
 )
 from segments.domain.parse import to_json
-from segments.domain.values import Json, instant, value_at
+from segments.domain.values import Json, instant, json_number, number, value_at
 
 LONGEST_SEEN: Final = 200  # characters of a text kept as a reason
 MOST_SEEN: Final = 20  # items of a list or object kept as a reason
@@ -211,7 +211,7 @@ def _short(value: Json) -> Json:
         case str():
             return value if len(value) <= LONGEST_SEEN else value[:LONGEST_SEEN] + "…"
         case Decimal():
-            return int(value) if value == value.to_integral_value() else float(value)
+            return str(value) if number(value) is None else json_number(value)
         case list() | tuple():
             return [_short(item) for item in value[:MOST_SEEN]]
         case dict():

@@ -24,7 +24,7 @@ from segments.domain.phrases import Phrase, gettext_noop
 from segments.domain.values import LOWER
 
 LONGEST: Final = 500  # characters of a pattern
-LARGEST: Final = 2000  # signs after writing all repeats out
+LARGEST: Final = 300  # signs after writing all repeats out: PostgreSQL prepares them for each text anew
 MOST_REPEATS: Final = 255  # PostgreSQL's limit
 LAST: Final = 0x10FFFF
 
@@ -88,6 +88,7 @@ class Pattern:
 
     def __post_init__(self) -> None:
         _parsed(self.source)
+        _compiled(self.source, False)
 
     def is_found_in(self, text: str, *, ignore_case: bool = False) -> bool:
         """Whether the pattern matches anywhere; with `ignore_case` the text must be in lower case already."""
@@ -115,7 +116,10 @@ def _parsed(source: str) -> Choice:
 def _compiled(source: str, ignore_case: bool) -> Any:
     options = re2.Options()
     options.log_errors = False
-    return re2.compile(_written(_parsed(source), lowered=ignore_case, dialect=_RE2), options)
+    try:
+        return re2.compile(_written(_parsed(source), lowered=ignore_case, dialect=_RE2), options)
+    except re2.error as error:
+        raise PatternError(gettext_noop("the pattern repeats too much")) from error
 
 
 class _Reader:

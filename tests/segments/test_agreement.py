@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 from hypothesis import HealthCheck, Phase, currently_in_test_context, given, note, settings
+from hypothesis import strategies as st
 
 from segments.compiler import Scope, people_query
 from segments.compiler.operators import COMPILED
@@ -19,6 +20,8 @@ from segments.domain.evaluate import evaluate, holds
 from segments.domain.explain import explain
 from segments.domain.operators import OPERATORS, Operator, Takes
 from segments.domain.parse import ConditionError, parse_condition, to_json
+from segments.domain.patterns import Pattern
+from segments.domain.values import lower
 from segments.models import Segment
 from segments.queries import scanning
 from tests.segments.worlds import (
@@ -34,6 +37,7 @@ from tests.segments.worlds import (
     Member,
     World,
     facts_of,
+    patterns,
     worlds,
 )
 
@@ -92,6 +96,26 @@ def test_operator__agrees_on_every_value(op: Operator) -> None:
                 assert ignore_case  # only there can a wanted value be refused: numbers have no case
                 continue
             check_answers(condition, members, people, at=NOW, is_past=False)
+
+
+@pytest.mark.django_db
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+@given(
+    source=patterns,
+    ignore_case=st.booleans(),
+    texts=st.lists(st.text("abAB1 .éÉ\n\\", max_size=6), max_size=8),
+)
+def test_patterns__agree(source: str, ignore_case: bool, texts: list[str]) -> None:
+    pattern = Pattern(source=source)
+    lowered = [lower(text) if ignore_case else text for text in texts]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            'SELECT (text COLLATE "C") ~ %s FROM unnest(%s::text[]) WITH ORDINALITY AS t (text, place)'
+            " ORDER BY place",
+            [pattern.postgresql(ignore_case=ignore_case), lowered],
+        )
+        in_sql = [row[0] for row in cursor.fetchall()]
+    assert in_sql == [pattern.is_found_in(text, ignore_case=ignore_case) for text in lowered]
 
 
 def check_all(documents: Iterable[dict[str, Any]], members: Sequence[Member]) -> None:

@@ -412,6 +412,18 @@ class World:
     asked: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
 
 
+_atoms = st.sampled_from(["a", "B", "é", ".", "[a-c]", "[^b]", r"\d", r"\w", r"\s", r"\.", "(?:a|B)", "(ab)"])
+_pieces = st.builds(
+    lambda atom, repeat: atom + repeat, _atoms, st.sampled_from(["", "?", "*", "+", "{2}", "{1,3}"])
+)
+patterns = st.builds(
+    lambda start, parts, end: start + "".join(parts) + end,
+    st.sampled_from(["", "^"]),
+    st.lists(_pieces, min_size=1, max_size=5),
+    st.sampled_from(["", "$"]),
+)
+
+
 @st.composite
 def worlds(draw: st.DrawFn) -> World:
     """Four conditions, and people who come near to them."""
