@@ -14,7 +14,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from profiles.domain.identity import ANONYMOUS, EMAIL, PHONE, Key, normalise
 from profiles.domain.naming import Naming, naming_of
-from profiles.models import Identity, Person, PersonMerge, PersonOverride
+from profiles.models import Identity, Person, PersonMerge, PersonOverride, PersonTotal
 
 COUNTED_EXACTLY_TO = 50_000  # beyond it the table's statistics are near enough, and free
 MOST_WORDS = 8
@@ -139,6 +139,14 @@ def identities_by_person(people: Collection[int]) -> dict[int, list[Key]]:
         if person is not None:
             held[person].append((kind, value))
     return held
+
+
+def totals_by_person(people: Collection[int]) -> dict[int, list[PersonTotal]]:
+    """The lifetime totals of many people, by person."""
+    found: dict[int, list[PersonTotal]] = defaultdict(list)
+    for total in PersonTotal.objects.filter(person_id__in=list(people)).select_related("name"):
+        found[total.person_id].append(total)
+    return found
 
 
 def namings(people: Sequence[Person]) -> dict[int, Naming]:

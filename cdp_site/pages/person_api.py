@@ -8,7 +8,7 @@ from uuid import UUID
 from django.http import Http404
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -20,8 +20,14 @@ from cdp_site.pages.timeline import Cursor, Group, Wanted, entries_of, line_of
 from cdp_site.pages.timeline.decisions import decision_sentence
 from cdp_site.pages.timeline.phrases import reasons
 from journeys.models import Journey
-from profiles.models import Person
-from profiles.queries import identities_by_person, person_by_identity, person_ids_of, person_of
+from profiles.models import Person, PersonTotal
+from profiles.queries import (
+    identities_by_person,
+    person_by_identity,
+    person_ids_of,
+    person_of,
+    totals_by_person,
+)
 
 MOST_ENTRIES = 200
 
@@ -86,6 +92,15 @@ class PersonLine(serializers.Serializer[Any]):
         return [{"kind": kind, "value": value} for kind, value in held.get(person.pk, ())]
 
 
+class PersonLineWithTotals(PersonLine):
+    totals = serializers.SerializerMethodField()
+
+    @extend_schema_field(TotalOutput(many=True))
+    def get_totals(self, person: Person) -> Any:
+        counted: Mapping[int, Sequence[PersonTotal]] = self.context["totals"]
+        return TotalOutput(counted.get(person.pk, ()), many=True).data
+
+
 class PersonOutput(serializers.Serializer[Any]):
     id = serializers.UUIDField(source="person.uuid")
     name = serializers.CharField(source="naming.name")
@@ -134,8 +149,11 @@ class PersonList(APIView):
     permission_classes = [role_required()]
 
     @extend_schema(
-        parameters=[OpenApiParameter("identity", str, description="kind:value, such as user_id:42")],
-        responses=PersonLine(many=True),
+        parameters=[
+            OpenApiParameter("identity", str, description="kind:value, such as user_id:42"),
+            OpenApiParameter("with", str, enum=["totals"], description="Each one's totals by event as well."),
+        ],
+        responses=PersonLineWithTotals(many=True),
     )
     def get(self, request: Request) -> Response:
         pages = NewestFirst()
@@ -143,9 +161,12 @@ class PersonList(APIView):
         if identity := request.query_params.get("identity"):
             people = people.filter(pk=_holder(identity))
         found: list[Person] = pages.paginate_queryset(people, request, view=self) or []
-        held = identities_by_person([person.pk for person in found])
-        lines = PersonLine(found, many=True, context={"identities": held})
-        return pages.get_paginated_response(lines.data)
+        ids = [person.pk for person in found]
+        context: dict[str, Any] = {"identities": identities_by_person(ids)}
+        line: type[PersonLine] = PersonLine
+        if request.query_params.get("with") == "totals":
+            context["totals"], line = totals_by_person(ids), PersonLineWithTotals
+        return pages.get_paginated_response(line(found, many=True, context=context).data)
 
 
 class PersonDetail(APIView):

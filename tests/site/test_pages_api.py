@@ -1,6 +1,7 @@
 """The management API: tokens, problem details, and the answers about people."""
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -107,6 +108,20 @@ class TestPeople:
         second = api.get(first["next"]).json()
         assert [one["id"] for one in first["results"] + second["results"]] == people[::-1]
         assert second["next"] is None
+
+    def test_with_totals(self, api: Client, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+        ada = build.person(identities={"user_id": "ada"})
+        build.event(person=ada, name="Order Completed", revenue=Decimal("9.50"))
+        build.event(person=ada, name="Order Completed")
+        build.person(identities={"user_id": "ben"})
+        with django_assert_num_queries(TOKEN + 3):
+            lines = api.get("/api/v1/people/?with=totals").json()["results"]
+
+        told = {line["identities"][0]["value"]: line["totals"] for line in lines}
+        assert [(total["event"], total["count"], total["revenue"]) for total in told["ada"]] == [
+            ("Order Completed", 2, "9.50")
+        ]
+        assert told["ben"] == []
 
     def test_one(self, api: Client, django_assert_num_queries: DjangoAssertNumQueries) -> None:
         world = make_world()
