@@ -71,7 +71,9 @@ def _source() -> Source:
 @contextmanager
 def _rules(count: int) -> Iterator[None]:
     """Publish `count` rules by their tables: what is measured is the drain, not the doors."""
-    crm, _ = Connection.objects.get_or_create(slug="bench-crm", defaults={"name": "Bench CRM", "kind": "crm"})
+    crm, _ = Connection.objects.get_or_create(
+        slug="bench-crm", defaults={"name": "Bench CRM", "kind": "crm", "is_active": False}
+    )
     for number in range(count):
         event = {
             "event": f"Event {number % NAMES}",
