@@ -86,6 +86,8 @@ def reachable(binaries: Binaries, *, account: Account, data_dir: Path) -> Binari
 def copy_programs(binaries: Binaries, *, data_dir: Path) -> Binaries:
     """Copy an installation into the data directory, once for each version."""
     installation = binaries.directory.parent
+    if not (installation / "share").is_dir():  # not PostgreSQL's own directory: who knows what else is in it
+        raise EmbeddedError(f"The server's user cannot get to {binaries.directory}: move the programs.")
     copies = data_dir / "programs" / binaries.version
     if not copies.exists():
         _copy(installation, copies)

@@ -39,7 +39,7 @@ class Postgres:
     def __init__(self, server: Server) -> None:
         self.server = server
         self._log = server.data_dir / "postgres.log"
-        self._ready: Ready
+        self._ready: Ready | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._failures = 0
         self._is_hopeless = False
@@ -56,12 +56,12 @@ class Postgres:
             EmbeddedError: it does not.
         """
         with locked(self.server):
-            self._ready = prepare(self.server, may_create_account=may_create_account)
+            ready = self._ready = prepare(self.server, may_create_account=may_create_account)
         deadline = time.monotonic() + _PATIENCE
         while not is_up(self.server):
             self.tend()
             if self._is_hopeless or self._failures > _TRIES or time.monotonic() > deadline:
-                words = last_words(self._ready.cluster, startup=self._log)
+                words = last_words(ready.cluster, startup=self._log)
                 raise EmbeddedError(f"PostgreSQL does not start: {words}")
             time.sleep(_AGAIN)
 
@@ -77,13 +77,13 @@ class Postgres:
             if is_up(self.server):
                 return
             self._start_at = self._start_at or now
-        if self._start_at and now >= self._start_at:
-            self._launch()
+        if self._ready is not None and self._start_at and now >= self._start_at:
+            self._launch(self._ready)
 
     def stop(self) -> None:
         """End the server: what runs in it is rolled back, all that is committed is on disk."""
         if self._process is None:
-            if is_up(self.server):
+            if self._ready is not None and is_up(self.server):
                 halt(self._ready)
             return
         self._process.send_signal(signal.SIGINT)
@@ -94,17 +94,17 @@ class Postgres:
             self._process.wait()
         self._process = None
 
-    def _launch(self) -> None:
-        account = self._ready.account
-        forget_dead_server(self._ready.cluster)
-        program = self._ready.binaries.program("postgres")
+    def _launch(self, ready: Ready) -> None:
+        account = ready.account
+        forget_dead_server(ready.cluster)
+        program = ready.binaries.program("postgres")
         self._begun_at = time.monotonic()
         self._start_at = 0.0
         self._log_size = size_of(self._log)
         with self._log.open("ab") as log:  # until its own log collector has started
             self._process = subprocess.Popen(
-                [program, "-D", self._ready.cluster, *self._ready.options],
-                cwd=self._ready.cluster,
+                [program, "-D", ready.cluster, *ready.options],
+                cwd=ready.cluster,
                 env=environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
