@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from functools import partial
 
 import psutil
@@ -19,6 +20,7 @@ from cdp_site.processes.queries import LANE_LOCK_CLASS
 from tests.kill.conftest import Report
 from tests.kill.product import HANG, ROOT, Product, wait_until
 from tests.kill.traffic import Traffic
+from tests.sinks import MailServer
 
 pytestmark = [pytest.mark.kill, pytest.mark.xdist_group("kill")]
 
@@ -49,6 +51,22 @@ def test_kill__worker_in_mid_transaction(
     traffic.settle()
     traffic.check()
     away(seconds)
+
+
+@times(3, 25)
+def test_kill__sender_in_mid_call(
+    product: Product, traffic: Traffic, mails: MailServer, kills: int, record_property: Callable[..., None]
+) -> None:
+    mails.seconds_before_answer = 0.2
+    with traffic:
+        for _ in range(kills):
+            enough = len(mails.mails) + 5
+            os.kill(busy_worker(product, "send"), signal.SIGKILL)
+            wait_until(partial(has_received, mails, enough), what="mails leave again")
+    mails.seconds_before_answer = 0.0
+    traffic.settle()
+    unknown = traffic.check_mails()
+    record_property("away", f"{kills} kills, {traffic.people_mailed} mails, {unknown} of unknown outcome")
 
 
 @times(1, 10)
@@ -98,8 +116,7 @@ def test_kill__idle_worker_spares_one_that_works_long(product: Product, traffic:
         with database.transaction():
             database.execute("LOCK TABLE profiles_identity IN ACCESS EXCLUSIVE MODE")
             traffic.begin_probe(people=1)  # its drain waits for us from here on
-            wait_until(lambda: len(busy_workers(product)) == 1, what="one worker works, one is idle")
-            (busy,) = busy_workers(product)
+            busy = busy_worker(product, "live")
             before = product.leader("live")
             os.kill(idle_worker(product, "live"), signal.SIGKILL)
             wait_until(lambda: product.leader("live") not in (None, before), what="the cluster is replaced")
@@ -134,10 +151,6 @@ def test_up__refuses_to_run_twice_on_the_same_data(product: Product) -> None:
     assert product.is_ready()
 
 
-def busy_workers(product: Product) -> list[int]:
-    return [worker.pid for worker in product.workers("live") if worker.busy_since]
-
-
 def draining_worker(product: Product) -> int:
     """A worker that holds the lock of a lane: in the midst of its transaction."""
     found: list[int] = []
@@ -150,13 +163,31 @@ def draining_worker(product: Product) -> int:
     return found[0]
 
 
+def has_received(mails: MailServer, number: int) -> bool:
+    return len(mails.mails) >= number
+
+
 def idle_worker(product: Product, cluster: str) -> int:
     """A worker that waits for work, and may hold the lock of the queue it waits at."""
+    return some_worker(product, cluster, is_busy=False)
+
+
+def busy_worker(product: Product, cluster: str) -> int:
+    """A worker in the midst of something longer than a beat."""
+    return some_worker(product, cluster, is_busy=True)
+
+
+def some_worker(product: Product, cluster: str, *, is_busy: bool) -> int:
     found: list[int] = []
 
     def look() -> bool:
-        found[:] = [worker.pid for worker in product.workers(cluster) if not worker.busy_since]
+        now = time.monotonic()
+        found[:] = [
+            worker.pid
+            for worker in product.workers(cluster)
+            if (worker.busy_since and now - worker.busy_since > 0.1 if is_busy else not worker.busy_since)
+        ]
         return bool(found)
 
-    wait_until(look, what=f"a worker of {cluster} is idle")
+    wait_until(look, what=f"a worker of {cluster} is {'busy' if is_busy else 'idle'}")
     return random.choice(found)
