@@ -31,7 +31,7 @@ def main(url: str, user: str, password: str) -> None:
         page.screenshot(path=PICTURES / "timeline.png")
         page.goto(f"{url}/journeys/third-visit/")
         page.wait_for_load_state("networkidle")
-        page.keyboard.press("f")  # fit the whole journey into the window
+        page.get_by_role("button", name="Show all of it").click()
         page.screenshot(path=PICTURES / "journey.png")
         browser.close()
 
