@@ -6,10 +6,11 @@ soon as the answer is certain. Both follow the rules atop `segments.domain.condi
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final, assert_never
 
 from profiles.domain.facts import Event, Facts, Stay
@@ -74,7 +75,7 @@ class Reason:
     @property
     def needed(self) -> dict[str, Any] | None:
         """The part as JSON, for describing it in any language later; None for groups."""
-        return None if isinstance(self.condition, AllOf | AnyOf | NoneOf) else to_json(self.condition)
+        return None if isinstance(self.condition, AllOf | AnyOf | NoneOf) else _needed(self.condition)
 
     def to_json(self) -> dict[str, Any]:
         """What the ledger keeps: node, held, and needed and seen or children."""
@@ -82,6 +83,12 @@ class Reason:
         if isinstance(self.condition, AllOf | AnyOf | NoneOf):
             return document | {"children": [child.to_json() for child in self.children]}
         return document | {"needed": self.needed, "seen": self.seen}
+
+
+@lru_cache(maxsize=4096)
+def _needed(leaf: Leaf) -> dict[str, Any]:
+    """A leaf as JSON, shared by all reasons about it: nobody may change it."""
+    return to_json(leaf)
 
 
 _LABELS: Final = {
@@ -120,12 +127,12 @@ def passes(test: Test, event: Event, *, facts: Facts, moment: Moment) -> bool:
     """Whether one event passes one test."""
     document = event.properties if test.source is Source.PROPERTY else event.context
     seen = value_at(document, test.path)
-    comparison: Comparison | None = test.comparison
-    if isinstance(test.comparison.value, EntryValue):
-        comparison = _with_entry(test.comparison, test.comparison.value, facts)
-        if comparison is None:
-            return OPERATORS[test.comparison.op].opposite_of is not None
-    return comparison is not None and holds_for(seen, comparison, moment)
+    if not isinstance(test.comparison.value, EntryValue):
+        return holds_for(seen, test.comparison, moment)
+    comparison = _with_entry(test.comparison, test.comparison.value, facts)
+    if comparison is None:
+        return OPERATORS[test.comparison.op].opposite_of is not None
+    return holds_for(seen, comparison, moment)
 
 
 def _with_entry(comparison: Comparison, value: EntryValue, facts: Facts) -> Comparison | None:
@@ -167,7 +174,7 @@ def _reason(condition: Condition, facts: Facts, moment: Moment) -> Reason:
                 condition=condition, seen=None, held=_joined(condition, children), children=children
             )
         case EventCount():
-            count = sum(1 for _ in _counted(condition, facts, moment))
+            count = _counted(condition, facts, moment)
             return Reason(condition=condition, seen=count, held=condition.count.holds_for(count))
         case _:
             return Reason(
@@ -200,7 +207,7 @@ def _seen(leaf: Leaf, facts: Facts, moment: Moment) -> Json:
         case InSegment():
             return _standing(facts, leaf.slug, moment.now)
         case EventCount():
-            return sum(1 for _ in _counted(leaf, facts, moment))
+            return _counted(leaf, facts, moment)
         case _:
             assert_never(leaf)
 
@@ -236,33 +243,38 @@ def _enough(condition: EventCount, facts: Facts, moment: Moment) -> bool:
     """Count no further than the answer needs."""
     wanted = condition.count.value
     limit = wanted if condition.count.op is CountOperator.AT_LEAST else wanted + 1
-    number = 0
-    if number < limit:
-        for _ in _counted(condition, facts, moment):
-            number += 1
-            if number >= limit:
-                break
-    return condition.count.holds_for(number)
+    return condition.count.holds_for(_counted(condition, facts, moment, limit=limit))
 
 
-def _counted(condition: EventCount, facts: Facts, moment: Moment) -> Iterator[Event]:
-    """The events that count, in order; the one being processed last if the history lacks it."""
+def _counted(condition: EventCount, facts: Facts, moment: Moment, *, limit: int | None = None) -> int:
+    """How many events count, no further than `limit`; the one being processed belongs to the history."""
     history = facts.events_of(condition.name)
+    found = _in_window(history, condition.during, facts, moment)
     current = facts.event
-    for event in _in_window(history, condition.during, facts, moment):
-        if all(passes(test, event, facts=facts, moment=moment) for test in condition.where):
-            yield event
     if (
         current is not None
         and name_fits(current.name, wanted=condition.name)
         and (current.ts > moment.now or not _holds_event(history, current))
         and _window_takes(condition.during, current, facts, moment)
-        and all(passes(test, current, facts=facts, moment=moment) for test in condition.where)
     ):
-        yield current
+        found = [*found, current]
+    if not condition.where:
+        return len(found)
+    number = 0
+    for event in found:
+        if number == limit:
+            break
+        for test in condition.where:
+            if not passes(test, event, facts=facts, moment=moment):
+                break
+        else:
+            number += 1
+    return number
 
 
 def _holds_event(history: Sequence[Event], event: Event) -> bool:
+    if history and history[-1] is event:
+        return True  # as nearly always: it came in last
     place = bisect_left(history, event.order, key=_order)
     while place < len(history) and history[place].order == event.order:
         if history[place].message_id == event.message_id:

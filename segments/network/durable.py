@@ -73,6 +73,8 @@ class Shard:
             Outside: the message must be answered elsewhere.
             EngineFailed: the shard is broken; close it.
         """
+        if not self._projection.may_match(event):
+            return []
         values = self._projection.values(event)
         with _LOCK:
             if self._handle is None:

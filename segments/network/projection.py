@@ -41,6 +41,17 @@ class Projection:
         self._texts: dict[int, dict[str, int]] = {}
         self._fillers: list[tuple[str, Callable[[Event], Any]]] = []
         self._form = ""
+        self._gates: dict[Where, set[str]] | None = {}
+
+    def may_match(self, event: Event) -> bool:
+        """Whether any term can match: false if each asks for a text and the message has none of them."""
+        if self._gates is None:
+            return True
+        for (source, path), texts in self._gates.items():
+            seen = value_at(event.properties if source is Source.PROPERTY else event.context, path)
+            if isinstance(seen, str) and seen in texts:
+                return True
+        return False
 
     def values(self, event: Event) -> str:
         """The message's part of a fact, as JSON without its braces."""
@@ -50,10 +61,19 @@ class Projection:
 
     def pattern(self, tests: Sequence[Test]) -> Pattern:
         """A term in the extension's language."""
+        self._add_gate(tests)
         if len(tests) > MOST_TESTS:
             return self._computed(tuple(tests))
         parts = [part for test in tests for part in self._parts(test)]
         return parts[0] if len(parts) == 1 else {"$and": parts}
+
+    def _add_gate(self, tests: Sequence[Test]) -> None:
+        """Note a text without which the term cannot match; a term that asks for none opens all gates."""
+        asked = next((test for test in tests if _wanted_text(test) is not None), None)
+        if asked is None or self._gates is None:
+            self._gates = None
+            return
+        self._gates.setdefault(_where(asked), set()).add(str(asked.comparison.value))
 
     def _parts(self, test: Test) -> list[Pattern]:
         wanted = test.comparison.value
@@ -99,6 +119,13 @@ class Projection:
             self.names.append(name)
             self._fillers.append((f'"{name}":{{}}', fill))
         return f"{kind}{self._slots[kind, key]}"
+
+
+def _wanted_text(test: Test) -> str | None:
+    """The text that a plain comparison wants the value to be."""
+    comparison = test.comparison
+    is_plain = comparison.op is Operator.IS and not comparison.ignore_case
+    return comparison.value if is_plain and isinstance(comparison.value, str) else None
 
 
 def _where(test: Test) -> Where:

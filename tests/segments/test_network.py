@@ -141,6 +141,15 @@ def test_other_stimuli__touch_who_reads_them() -> None:
         assert set(found.touched(stimulus)) == expected, stimulus
 
 
+def test_rules__yes_and_one_are_two() -> None:
+    flags = {"property": "flags", "op": "includes"}
+    found = network(asks(flags | {"value": 1}), asks(flags | {"value": True}))
+    assert touched(found, viewed(flags=[True])) == {1}
+    assert touched(found, viewed(flags=[1])) == {0}
+    traits = network(*({"trait": "flags", "op": "one_of", "value": [value]} for value in (1, True)))
+    assert traits.touched(TraitStimulus(changes={"flags": (None, True)})) == {1}
+
+
 # Both engines, generated
 
 

@@ -1,7 +1,7 @@
 """The words of the operator table, and a comparison: an operator with what it compares to."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum, StrEnum
@@ -126,6 +126,12 @@ class Comparison:
     op: Operator
     value: Value = None
     ignore_case: bool = False
+    # In Python True equals 1; as JSON they differ, and so must comparisons that tables are keyed by.
+    _types: tuple[type, ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        values = self.value if isinstance(self.value, tuple) else (self.value,)
+        object.__setattr__(self, "_types", tuple(type(value) for value in values))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from profiles.domain.exact import decode_json
 from profiles.domain.facts import Event, Facts, Stay
 from segments.domain.evaluate import EvaluationError, evaluate, holds
 from segments.domain.explain import explain
@@ -256,6 +257,19 @@ def test_reason__tells_what_was_needed_and_seen() -> None:
     assert reason["children"][0] == {"node": "event", "held": False, "needed": document["all"][0], "seen": 1}
     assert reason["children"][1]["children"][0]["seen"] == "x" * 200 + "…"
     assert [child["seen"] for child in reason["children"][2:]] == ["unset", False, "not_member"]
+
+
+def test_reason__keeps_yes_and_one_apart() -> None:
+    for value in (1, True, 1):
+        document = {"trait": "x", "op": "includes", "value": value}
+        reason = evaluate(parse_condition(document), somebody(), NOW).reason.to_json()
+        assert repr(reason["needed"]) == repr(document)
+
+
+def test_reason__bounds_numbers() -> None:
+    traits = {"x": decode_json("[1e999999, 1.50, 2.0, 1e-999999]")}
+    reason = evaluate(parse_condition({"trait": "x", "op": "known"}), somebody(traits=traits), NOW).reason
+    assert reason.to_json()["seen"] == ["1E+999999", 1.5, 2, 0.0]
 
 
 def test_explain__reads_reasons_as_lines() -> None:

@@ -137,6 +137,12 @@ def test_to_json__gives_an_equal_condition(document: dict[str, Any]) -> None:
     assert len(describe(condition)) > 4
 
 
+def test_conditions__yes_and_one_are_not_equal() -> None:
+    one, yes = (parse_condition({"trait": "x", "op": "includes", "value": value}) for value in (1, True))
+    assert one != yes
+    assert len({one, yes}) == 2
+
+
 def test_to_json__keeps_what_was_written() -> None:
     document = {"event": "x", "count": {"op": "exactly", "value": 3}, "during": {"last": "P7D"}}
     assert to_json(parse_condition(document)) == document
