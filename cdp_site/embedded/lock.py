@@ -33,12 +33,14 @@ def kept(server: Server) -> Iterator[None]:
         EmbeddedError: somebody else is its keeper already.
     """
     descriptor = _open(server, name=_KEEPER)
+    _keepers.add(descriptor)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     except BlockingIOError:
         raise EmbeddedError(f"Another `manage.py up` runs on {server.data_dir}.") from None
     finally:
+        _keepers.discard(descriptor)
         os.close(descriptor)
 
 
@@ -58,6 +60,17 @@ def has_keeper(server: Server) -> bool:
 
 
 _KEEPER = "postgres.keeper"
+_keepers: set[int] = set()
+
+
+def _let_go() -> None:
+    """A forked child is no keeper: with its copy of the descriptor the lock would outlive the parent."""
+    for descriptor in _keepers:
+        os.close(descriptor)
+    _keepers.clear()
+
+
+os.register_at_fork(after_in_child=_let_go)
 
 
 def _open(server: Server, *, name: str) -> int:

@@ -1,8 +1,7 @@
 """Inside a cluster: workers note what they do in the shared table and ring the pusher when done.
 
 django-q2 offers its signals as the only place to hook into a worker; importing this module connects
-them. It must be imported before the cluster forks (the broker does), so that all share one table and
-one pipe. Outside a cluster nothing here ever runs.
+them. Table and bell are made before the cluster forks, so that all its processes share them.
 """
 
 import os
@@ -14,19 +13,32 @@ from django_q.conf import Conf
 from django_q.signals import post_execute, post_execute_in_worker, post_spawn, pre_execute
 
 from cdp_site.processes.jobs import JOBS
-from cdp_site.processes.parent import die_with_parent
-from cdp_site.processes.vitals import FILE_VARIABLE, Outcome, Vitals
+from cdp_site.processes.parent import die_with_parent, name_process
+from cdp_site.processes.vitals import Outcome, Vitals
 
-vitals = Vitals(Path(os.environ[FILE_VARIABLE]) if FILE_VARIABLE in os.environ else None)
-bell, _rope = os.pipe()
-os.set_blocking(bell, False)
-os.set_blocking(_rope, False)
-_numbers = {job.name: number for number, job in enumerate(JOBS.get(Conf.CLUSTER_NAME, ()))}
+vitals = Vitals(None)
+bell, _rope = -1, -1
+_numbers: dict[str, int] = {}
+
+
+def enter(cluster: str, *, file: Path | None) -> None:
+    """Become the process that the cluster's others are forked from.
+
+    Args:
+        file: where its table is to be seen from outside.
+    """
+    global vitals, bell, _rope, _numbers
+    vitals = Vitals(file)
+    bell, _rope = os.pipe()
+    os.set_blocking(bell, False)
+    os.set_blocking(_rope, False)
+    _numbers = {job.name: number for number, job in enumerate(JOBS.get(cluster, ()))}
 
 
 def note_spawn(**_kwargs: Any) -> None:
     """A worker is there, idle. It must not outlive its sentinel, which could not stop it any more."""
     die_with_parent()
+    name_process(f"wayfare {Conf.CLUSTER_NAME} w")
     os.environ["PGAPPNAME"] = f"wayfare {Conf.CLUSTER_NAME} {os.getpid()}"  # in pg_stat_activity
     vitals.note_worker(limit=None)
 
@@ -71,6 +83,8 @@ def quieten_bell() -> None:
     except BlockingIOError:
         return
 
+
+enter(Conf.CLUSTER_NAME, file=None)  # for a cluster that somebody starts by `manage.py qcluster`
 
 # weak=False: the functions live as long as the module anyway, and so do the receivers.
 post_spawn.connect(note_spawn, weak=False, dispatch_uid="cdp_site.pulse.spawn")

@@ -1,7 +1,6 @@
-"""Program of the web server: `python -m cdp_site.processes.run_web`."""
+"""The program of the web server."""
 
-import os
-import signal
+import importlib
 from typing import Any
 
 from django.conf import settings
@@ -10,20 +9,13 @@ from granian.log import LogLevels
 from granian.server import Server
 
 from cdp_site.processes.parent import die_with_parent
+from cdp_site.wsgi import application
+
+importlib.import_module(settings.ROOT_URLCONF)  # loaded once, before anything is forked
 
 
-def load() -> Any:
-    """Give the application, in a worker process."""
-    die_with_parent()
-    from cdp_site.wsgi import application
-
-    return application
-
-
-def main() -> None:
-    """Serve until SIGTERM."""
-    die_with_parent(signal.SIGTERM)
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cdp_site.settings")
+def run_web() -> None:
+    """Serve until SIGTERM, in a process of its own."""
     server = Server(
         "cdp_site.wsgi:application",
         address=settings.WAYFARE_HOST,
@@ -40,5 +32,7 @@ def main() -> None:
     server.serve(target_loader=load, wrap_loader=False)
 
 
-if __name__ == "__main__":
-    main()
+def load() -> Any:
+    """Give the application, in a worker process."""
+    die_with_parent()
+    return application

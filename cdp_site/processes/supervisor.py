@@ -3,20 +3,20 @@
 import logging
 import os
 import signal
-import sys
 import tempfile
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
 from cdp_site.embedded.lock import kept
 from cdp_site.embedded.server import Server
-from cdp_site.processes.child import Child, Spec, next_pause
+from cdp_site.processes.child import Child, next_pause
 from cdp_site.processes.jobs import JOBS
 from cdp_site.processes.postgres import Postgres
-from cdp_site.processes.task_cluster import TaskCluster
+from cdp_site.processes.task_cluster import Program, TaskCluster
 
 logger = logging.getLogger(__name__)
 
@@ -26,25 +26,31 @@ _TICK = 0.1
 _PATIENCE = 20.0  # seconds for web and clusters each to finish what they are at
 
 
-class SetupFailed(Exception):
-    """A command that must succeed before the product can start did not."""
+class SetUpFailed(Exception):
+    """What must be done first could not be done; the child that tried has said why."""
 
-    def __init__(self, command: Sequence[str], *, code: int) -> None:
-        super().__init__(f"{' '.join(command)} ended with code {code}")
+    def __init__(self, *, code: int) -> None:
+        super().__init__(f"The set-up ended with code {code}.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Programs:
+    """What the children run."""
+
+    web: Callable[[], None]
+    cluster: Program
 
 
 class Supervisor:
-    """Runs the product until SIGTERM or SIGINT."""
+    """Runs the product until it is told to stop."""
 
-    def __init__(self, *, server: Server | None, parts: Collection[str], directory: Path) -> None:
+    def __init__(self, *, server: Server | None, parts: Collection[str]) -> None:
         """Be ready to run.
 
         Args:
             server: the embedded server to hold; None where the database is elsewhere.
             parts: which of PARTS to run here.
-            directory: where manage.py is.
         """
-        self._directory = directory
         self._server = server
         self._parts = parts
         self._postgres: Postgres | None = None
@@ -54,18 +60,21 @@ class Supervisor:
         self._clusters: list[TaskCluster] = []
         self._signals = 0
 
-    def run(self, *, before: Sequence[Sequence[str]], may_create_account: bool = False) -> None:
-        """Run until told to stop, then stop everything in order.
+    def run(
+        self, *, set_up: Callable[[], None], load: Callable[[], Programs], may_create_account: bool = False
+    ) -> None:
+        """Run until SIGTERM, SIGINT or SIGHUP, then stop everything in order.
 
         Args:
-            before: commands of manage.py that must succeed first, side by side.
+            set_up: what must be done before anything can run; run by a child.
+            load: loads the product, which takes seconds, and gives its programs.
 
         Raises:
-            SetupFailed: one of them did not.
+            SetUpFailed: as it says.
             EmbeddedError: the server does not start, or another parent holds it.
         """
         with ExitStack() as stack:
-            for number in (signal.SIGTERM, signal.SIGINT):
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 stack.callback(signal.signal, number, signal.signal(number, self._note_signal))
             tables = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="wayfare-")))
             if self._server is not None:
@@ -73,25 +82,25 @@ class Supervisor:
                 self._postgres = Postgres(self._server)
                 stack.callback(self._postgres.stop)
                 self._postgres.start(may_create_account=may_create_account)
-            self._run_commands(before)
+            programs = self._set_up(set_up, load=load)
             stack.callback(self._stop_doors)
             names = [name for name in JOBS if name in self._parts]
-            self._clusters = [TaskCluster(name, directory=self._directory, tables=tables) for name in names]
+            self._clusters = [TaskCluster(name, program=programs.cluster, tables=tables) for name in names]
             while not self._signals:
-                self._tend()
+                self._tend(programs)
                 time.sleep(_TICK)
 
-    def _tend(self) -> None:
+    def _tend(self, programs: Programs) -> None:
         if self._postgres is not None:
             self._postgres.tend()
         if WEB in self._parts:
-            self._tend_web()
+            self._tend_web(programs)
         for cluster in self._clusters:
             cluster.tend()
         if os.getpid() == 1:
             reap_strangers()
 
-    def _tend_web(self) -> None:
+    def _tend_web(self, programs: Programs) -> None:
         now = time.monotonic()
         if self._web is not None and self._web.exit_code is not None:
             logger.error("The web server ended with code %s and is started again.", self._web.exit_code)
@@ -100,8 +109,7 @@ class Supervisor:
             self._web.kill()  # its workers hold the port
             self._web = None
         if self._web is None and now >= self._web_start_at:
-            command = (sys.executable, "-m", "cdp_site.processes.run_web")
-            self._web = Child(Spec(name=WEB, command=command, directory=self._directory))
+            self._web = Child(WEB, programs.web)
 
     def _stop_doors(self) -> None:
         """Stop the web server first, then the clusters, side by side."""
@@ -128,26 +136,19 @@ class Supervisor:
             self._postgres.tend()
         return self._signals < 2 and time.monotonic() < deadline
 
-    def _run_commands(self, commands: Sequence[Sequence[str]]) -> None:
-        children = [
-            Child(
-                Spec(
-                    name=command[0],
-                    command=(sys.executable, "manage.py", *command),
-                    directory=self._directory,
-                )
-            )
-            for command in commands
-        ]
+    def _set_up(self, set_up: Callable[[], None], *, load: Callable[[], Programs]) -> Programs:
+        child = Child("set-up", set_up)
         try:
-            for command, child in zip(commands, children, strict=True):
-                while (code := child.exit_code) is None and not self._signals:
-                    time.sleep(_TICK)
-                if code:
-                    raise SetupFailed(command, code=code)
+            programs = load()  # meanwhile
+            while child.exit_code is None and not self._signals:
+                if self._postgres is not None:
+                    self._postgres.tend()
+                time.sleep(_TICK)
+            if child.exit_code:
+                raise SetUpFailed(code=child.exit_code)
+            return programs
         finally:
-            for child in children:
-                child.kill()
+            child.kill()
 
     def _note_signal(self, _number: int, _frame: FrameType | None) -> None:
         self._signals += 1

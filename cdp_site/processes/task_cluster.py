@@ -3,21 +3,28 @@
 import logging
 import os
 import signal
-import sys
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 import psutil
 
-from cdp_site.processes.child import Child, Spec, group_members, kill_group, next_pause
-from cdp_site.processes.vitals import FILE_VARIABLE, Vitals
+from cdp_site.processes.child import Child, group_members, kill_group, next_pause
+from cdp_site.processes.vitals import Vitals
 from cdp_site.processes.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
 
 _AFTERMATH = 2.0  # seconds in which the monitor stores the result of a spared worker
 _LONGEST_SPARE = 900.0
+
+
+class Program(Protocol):
+    """What a cluster runs, in a process of its own."""
+
+    def __call__(self, name: str, *, file: Path) -> None: ...
 
 
 @dataclass(slots=True)
@@ -41,15 +48,14 @@ class _Retired:
 class TaskCluster:
     """One named cluster and the remains of its predecessors."""
 
-    def __init__(self, name: str, *, directory: Path, tables: Path) -> None:
+    def __init__(self, name: str, *, program: Program, tables: Path) -> None:
         """Be ready to start the cluster.
 
         Args:
-            directory: where the packages are.
             tables: where its shared tables go, one for each start.
         """
         self.name = name
-        self._directory = directory
+        self._program = program
         self._tables = tables
         self._starts = 0
         self._pause = 0.0
@@ -100,14 +106,7 @@ class TaskCluster:
         if self._starts > 1:
             self._vitals.mark_restarted()
         self._watchdog = Watchdog(self._vitals, begun_at=time.monotonic())
-        self._child = Child(
-            Spec(
-                name=self.name,
-                command=(sys.executable, "-m", "cdp_site.processes.run_cluster"),
-                directory=self._directory,
-                environment={"Q_CLUSTER_NAME": self.name, FILE_VARIABLE: str(file)},
-            )
-        )
+        self._child = Child(self.name, partial(self._program, self.name, file=file))
 
     def _retire(self, child: Child, *, now: float) -> None:
         """End a frozen cluster, but let its busy workers finish what they do.

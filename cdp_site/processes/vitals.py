@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-FILE_VARIABLE = "WAYFARE_VITALS"  # set by the parent of a cluster: where the table is
 MAX_JOBS = 32
 MAX_WORKERS = 64
 # A job handed out and never begun was lost with a worker that died between taking and beginning it.
@@ -23,7 +22,7 @@ _LOST_AFTER = 10.0
 _LOST_AT_LAST = 900.0
 _SHORTEST_REST, _LONGEST_REST = 0.25, 1.0
 
-_STARTED, _FINISHED, _RESTARTED, _WRITTEN, _MONITOR = range(5)  # cells of the header
+_STARTED, _FINISHED, _RESTARTED, _WRITTEN, _MONITOR, _LEADER = range(6)  # cells of the header
 _HEADER = 8
 _HANDED, _PID, _REST, _UNTIL, _BARREN = range(5)  # cells of a job
 _JOB = 8
@@ -75,6 +74,14 @@ class Vitals:
     def monitor_pid(self) -> int:
         """The process that takes the results; 0 before the first."""
         return int(self._cells[_MONITOR])
+
+    @property
+    def leader_pid(self) -> int:
+        """The process the cluster began with."""
+        return int(self._cells[_LEADER])
+
+    def note_leader(self) -> None:
+        self._cells[_LEADER] = float(os.getpid())
 
     def note_finished(self) -> None:
         """Say that the calling process, the monitor, has taken a result."""

@@ -21,7 +21,7 @@ from cdp_site.embedded import Server
 from cdp_site.embedded.place import clusters
 from cdp_site.processes.child import group_members
 from cdp_site.processes.jobs import JOBS
-from cdp_site.processes.vitals import FILE_VARIABLE, Vitals, Worker
+from cdp_site.processes.vitals import Vitals, Worker
 
 ROOT = Path(__file__).resolve().parents[2]
 HANG = 120.0  # seconds: only to notice a hang
@@ -127,27 +127,26 @@ class Product:
                 time.sleep(0.1)
 
     def vitals(self, cluster: str) -> Vitals | None:
-        """The shared table of a running cluster."""
-        leader = self.leader(cluster)
-        file = leader.environ()[FILE_VARIABLE] if leader else ""
-        return Vitals(Path(file)) if file and Path(file).exists() else None
+        """The shared table of a running cluster: the newest of its files that the parent has open."""
+        try:
+            files = [Path(entry.path) for entry in psutil.Process(self.parent.pid).memory_maps()]
+        except psutil.Error:
+            return None
+        tables = [file for file in files if file.name.startswith(f"{cluster}-") and file.exists()]
+        newest = max(tables, key=lambda file: int(file.name.rpartition("-")[2]), default=None)
+        return Vitals(newest) if newest else None
 
-    def leader(self, cluster: str) -> psutil.Process | None:
+    def leader(self, cluster: str) -> int | None:
         """The process a cluster began with."""
-        for child in psutil.Process(self.parent.pid).children():
-            try:
-                if child.environ().get("Q_CLUSTER_NAME") == cluster:
-                    return child
-            except (psutil.NoSuchProcess, psutil.ZombieProcess):
-                continue
-        return None
+        vitals = self.vitals(cluster)
+        return vitals.leader_pid or None if vitals else None
 
     def workers(self, cluster: str) -> list[Worker]:
         """The living workers of a cluster."""
         leader, vitals = self.leader(cluster), self.vitals(cluster)
         if leader is None or vitals is None:
             return []
-        members = group_members(leader.pid)
+        members = group_members(leader)
         return [worker for worker in vitals.workers() if worker.pid in members]
 
     def is_beating(self, cluster: str) -> bool:
@@ -159,7 +158,7 @@ class Product:
         """The process that the web workers are children of; 0 while there is none."""
         for child in psutil.Process(self.parent.pid).children():
             try:
-                if "cdp_site.processes.run_web" in child.cmdline():
+                if child.name() == "wayfare web":
                     return child.pid
             except (psutil.NoSuchProcess, psutil.ZombieProcess):
                 continue
@@ -174,7 +173,7 @@ class Product:
         return int((cluster / "postmaster.pid").read_text().split("\n", 1)[0])
 
 
-_INHERITED_NOT = {"DATABASE_URL", "DJANGO_SETTINGS_MODULE", "SECRET_KEY", "Q_CLUSTER_NAME"}
+_INHERITED_NOT = {"DATABASE_URL", "DJANGO_SETTINGS_MODULE", "SECRET_KEY"}
 
 
 @contextmanager

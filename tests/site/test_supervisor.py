@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 from pathlib import Path
 
@@ -13,28 +14,19 @@ from django.conf import settings
 
 from cdp_site.embedded import EmbeddedError, ensure, is_up
 from cdp_site.embedded.lock import kept
-from cdp_site.processes.child import Child, Spec, group_members, next_pause
+from cdp_site.processes.child import next_pause
 from cdp_site.processes.postgres import Postgres
-from cdp_site.processes.supervisor import SetupFailed, Supervisor
 from tests.site.servers import postmaster, scratch_server
 
 PROGRAMS = settings.EMBEDDED_SERVER.programs
 ROOT = settings.BASE_DIR
 HANG = 60.0
 
-# A program with a child, both deaf to SIGTERM; each writes a line when it is ready.
-FAMILY = """
-import os, signal, sys, time
-signal.signal(signal.SIGTERM, signal.SIG_IGN)
-os.fork()
-open(sys.argv[1], "a").write("ready\\n")
-time.sleep(600)
-"""
 
-
-def python(code: str, *arguments: str | Path) -> Spec:
-    command = (sys.executable, "-c", code, *(str(argument) for argument in arguments))
-    return Spec(name="test", command=command, directory=ROOT)
+def run_alone(code: str, *arguments: str | Path) -> None:
+    """Run a scene in an interpreter of its own: children are forked from it, and this one has threads."""
+    command = [sys.executable, "-c", textwrap.dedent(code), *(str(argument) for argument in arguments)]
+    subprocess.run(command, cwd=ROOT, check=True, timeout=HANG)
 
 
 def wait_for_lines(file: Path, *, number: int) -> list[str]:
@@ -45,27 +37,64 @@ def wait_for_lines(file: Path, *, number: int) -> list[str]:
     return lines
 
 
-def test_child__leads_a_group_that_is_killed_with_it(tmp_path: Path) -> None:
-    child = Child(python(FAMILY, tmp_path / "ready"))
-    wait_for_lines(tmp_path / "ready", number=2)
-    members = child.members()
-    assert len(members) == 2
-    assert child.pid in members
-    child.ask_to_stop()
-    assert not child.has_stopped(within=0.3)
-    child.kill()
-    assert child.exit_code == -signal.SIGKILL
-    deadline = time.monotonic() + HANG
-    while group_members(child.pid):
-        assert time.monotonic() < deadline
+def test_child__leads_a_group_that_is_killed_with_it() -> None:
+    run_alone("""
+        import os, signal, time
+        from cdp_site.processes.child import Child, group_members
+
+        def family():
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            os.fork()
+            time.sleep(600)
+
+        child = Child("family", family)
+        while len(members := child.members()) < 2:
+            time.sleep(0.02)
+        assert child.pid in members
+        time.sleep(0.2)
+        child.ask_to_stop()
+        assert not child.has_stopped(within=0.3)
+        child.kill()
+        assert child.exit_code == -signal.SIGKILL
+        while group_members(child.pid):
+            time.sleep(0.02)
+    """)
 
 
-def test_child__that_obeys_ends_by_itself() -> None:
-    child = Child(python("import time; time.sleep(600)"))
-    child.ask_to_stop()
-    assert child.has_stopped(within=HANG)
-    assert child.exit_code == -signal.SIGTERM
-    child.kill()  # nothing is left, nothing happens
+def test_child__that_obeys_ends_by_itself_and_one_that_exits_tells_its_code() -> None:
+    run_alone("""
+        import signal, sys, time
+        from cdp_site.processes.child import Child
+
+        child = Child("sleeper", lambda: time.sleep(600))
+        child.ask_to_stop()
+        assert child.has_stopped(within=60)
+        assert child.exit_code == -signal.SIGTERM
+        child.kill()  # nothing is left, nothing happens
+        child = Child("exit", lambda: sys.exit(7))
+        assert child.has_stopped(within=60)
+        assert child.exit_code == 7
+    """)
+
+
+def test_child__is_no_keeper_of_the_server(tmp_path: Path) -> None:
+    run_alone(
+        """
+        import os, sys, time
+        from pathlib import Path
+        from cdp_site.embedded import Server
+        from cdp_site.embedded.lock import has_keeper, kept
+        from cdp_site.processes.child import Child
+
+        server = Server(data_dir=Path(sys.argv[1]))
+        with kept(server):
+            child = Child("sleeper", lambda: time.sleep(600))
+            assert has_keeper(server)
+        assert not has_keeper(server)
+        child.kill()
+        """,
+        tmp_path / "data",
+    )
 
 
 @pytest.mark.parametrize(
@@ -141,36 +170,81 @@ def test_postgres__that_cannot_start_says_why() -> None:
                 Postgres(server).start(may_create_account=False)
 
 
-def test_supervisor__stops_where_a_first_command_fails() -> None:
-    supervisor = Supervisor(server=None, parts=[], directory=ROOT)
-    before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(SetupFailed, match="nonsense"):
-        supervisor.run(before=[["nonsense"]])
-    assert signal.getsignal(signal.SIGTERM) is before
+def test_supervisor__stops_where_the_set_up_fails() -> None:
+    run_alone("""
+        import signal, sys
+        from cdp_site.processes.supervisor import SetUpFailed, Supervisor
+
+        before = signal.getsignal(signal.SIGTERM)
+        try:
+            Supervisor(server=None, parts=[]).run(set_up=lambda: sys.exit(3), load=lambda: None)
+        except SetUpFailed as error:
+            assert "3" in str(error)
+        else:
+            raise AssertionError
+        assert signal.getsignal(signal.SIGTERM) is before
+    """)
+
+
+def test_supervisor__runs_what_it_is_told_to_until_a_signal(tmp_path: Path) -> None:
+    """A web server that dies is started again; all parts end with the parent."""
+    run_alone(
+        """
+        import os, signal, sys, threading, time
+        from pathlib import Path
+        from cdp_site.processes.supervisor import Programs, Supervisor
+
+        notes = Path(sys.argv[1])
+
+        def note(word):
+            with notes.open("a") as file:
+                file.write(word + "\\n")
+
+        def web():
+            note("web")
+            if notes.read_text().split().count("web") == 1:
+                os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getppid(), signal.SIGTERM)
+            time.sleep(600)
+
+        def cluster(name, *, file):
+            assert file.name == f"{name}-1", file
+            note(name)
+            time.sleep(600)
+
+        supervisor = Supervisor(server=None, parts=["web", "live"])
+        supervisor.run(set_up=lambda: note("set-up"), load=lambda: Programs(web=web, cluster=cluster))
+        note("end")
+        """,
+        tmp_path / "notes",
+    )
+    notes = (tmp_path / "notes").read_text().split()
+    assert notes[0] == "set-up"
+    assert notes[-1] == "end"
+    assert sorted(notes[1:-1]) == ["live", "web", "web"]
 
 
 def test_reap_strangers__takes_orphans_and_leaves_children_to_their_objects() -> None:
-    code = """
-import ctypes, os, subprocess, sys, time
-import psutil
-from cdp_site.processes.supervisor import reap_strangers
-ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # orphans become ours, as if we were process 1
-orphan = subprocess.run(
-    [sys.executable, "-c", "import os; pid = os.fork(); print(pid) if pid else os._exit(0)"],
-    stdout=subprocess.PIPE, start_new_session=True, text=True,
-)
-pid = int(orphan.stdout)
-while psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
-    time.sleep(0.01)
-reap_strangers()
-assert not psutil.pid_exists(pid)
-ours = subprocess.Popen([sys.executable, "-c", "raise SystemExit(7)"], start_new_session=True)
-while psutil.Process(ours.pid).status() != psutil.STATUS_ZOMBIE:
-    time.sleep(0.01)
-reap_strangers()
-assert ours.wait() == 7
-"""
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=HANG)
+    run_alone("""
+        import ctypes, os, subprocess, sys, time
+        import psutil
+        from cdp_site.processes.supervisor import reap_strangers
+        ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # orphans become ours, as if we were process 1
+        orphan = subprocess.run(
+            [sys.executable, "-c", "import os; pid = os.fork(); print(pid) if pid else os._exit(0)"],
+            stdout=subprocess.PIPE, start_new_session=True, text=True,
+        )
+        pid = int(orphan.stdout)
+        while psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+            time.sleep(0.01)
+        reap_strangers()
+        assert not psutil.pid_exists(pid)
+        ours = subprocess.Popen([sys.executable, "-c", "raise SystemExit(7)"], start_new_session=True)
+        while psutil.Process(ours.pid).status() != psutil.STATUS_ZOMBIE:
+            time.sleep(0.01)
+        reap_strangers()
+        assert ours.wait() == 7
+    """)
 
 
 def tend_until_up(postgres: Postgres) -> None:

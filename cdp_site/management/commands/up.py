@@ -9,9 +9,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext as _
 
 from cdp_site.embedded import EmbeddedError
-from cdp_site.processes.supervisor import PARTS, SetupFailed, Supervisor
-
-BEFORE = (("migrate", "--no-input", "--verbosity", "0"), ("collectstatic", "--no-input", "--verbosity", "0"))
+from cdp_site.processes.set_up import set_up
+from cdp_site.processes.supervisor import PARTS, Programs, SetUpFailed, Supervisor
 
 
 class Command(BaseCommand):
@@ -31,9 +30,17 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
         server = None if settings.DATABASE_URL else settings.EMBEDDED_SERVER
-        supervisor = Supervisor(server=server, parts=options["only"], directory=settings.BASE_DIR)
         self.stdout.write(_("Wayfare starts at %(url)s") % {"url": settings.BASE_URL})
         try:
-            supervisor.run(before=BEFORE, may_create_account=True)
-        except (EmbeddedError, SetupFailed) as error:
+            supervisor = Supervisor(server=server, parts=options["only"])
+            supervisor.run(set_up=set_up, load=load, may_create_account=True)
+        except (EmbeddedError, SetUpFailed) as error:
             raise CommandError(str(error)) from error
+
+
+def load() -> Programs:
+    """Load the product into this process, once for all children that are forked from it."""
+    from cdp_site.processes.run_cluster import run_cluster
+    from cdp_site.processes.run_web import run_web
+
+    return Programs(web=run_web, cluster=run_cluster)
