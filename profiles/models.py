@@ -11,7 +11,7 @@ from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.db.models.functions import Now
 
-from cdp_site.privacy import NOT_PERSONAL, Erase, PersonalData
+from cdp_site.privacy import NOT_PERSONAL, Erase, PersonalData, not_personal
 from profiles.fields import NumericField
 
 
@@ -106,11 +106,43 @@ class EventName(models.Model):
     name = models.CharField(max_length=200, unique=True)
     source_id = models.IntegerField(null=True)  # that used it first; its number of names is capped
     first_seen_at = models.DateTimeField(db_default=Now())
+    message_count = models.BigIntegerField(db_default=0)  # about: a worker that is killed forgets seconds
+    last_seen_at = models.DateTimeField(null=True)
 
     personal_data = NOT_PERSONAL
 
     def __str__(self) -> str:
         return self.name
+
+
+class KnownProperty(models.Model):
+    """What was seen at one place of an event's properties or, without an event, of people's traits.
+
+    Learned from samples and read by forms alone; see `profiles.domain.catalogue` for what is kept.
+    """
+
+    event_name = models.ForeignKey(
+        EventName, null=True, on_delete=models.CASCADE, db_constraint=False, db_index=False
+    )
+    path = models.CharField(max_length=120)  # items[].sku: the part of each object in a list
+    seen = models.BigIntegerField(default=0)  # samples that had it
+    types = models.JSONField(default=dict)  # type -> samples
+    # JSON text -> samples. Only choices that several people made: see is_shareable of the domain.
+    values = models.JSONField(default=dict)
+    is_scattered = models.BooleanField(default=False)  # too many different values: none is kept
+    last_seen_at = models.DateTimeField()
+
+    personal_data = not_personal("types", "values")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["event_name", "path"], name="known_property_place", nulls_distinct=False
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event_name_id or 'traits'}: {self.path}"
 
 
 class Event(models.Model):

@@ -20,6 +20,7 @@ from profiles.domain.envelope import Envelope, open_envelope, seal_envelope
 from profiles.domain.history import PersonState
 from profiles.domain.identity import Merge
 from profiles.domain.messages import decode, instant
+from profiles.store import learning
 from profiles.store.inbox import HISTORICAL_LANES, Row
 from profiles.store.people import check_ready, today_of
 from profiles.store.write import Changes
@@ -39,7 +40,7 @@ class _Batch:
     rules: Rules
     letters: list[Letter] = field(default_factory=list)
     originals: dict[int, tuple[Envelope, bytes]] = field(default_factory=dict)  # arrival -> envelope, raw
-    stored: int = 0
+    fresh: list[Arrived] = field(default_factory=list)  # stored
     queued: int = 0
 
 
@@ -55,9 +56,11 @@ def drain_lane(lane: int) -> dict[str, int]:
         batch = retrying(lambda: _drain_batch(lane))
         if batch is None:
             break
-        counts["stored"] += batch.stored
+        learning.learn(batch.fresh)
+        counts["stored"] += len(batch.fresh)
         counts["aside"] += len(batch.letters)
         counts["queued"] += batch.queued
+    learning.write_learned()
     return counts
 
 
@@ -155,7 +158,7 @@ def _store_or_split(arrived: Sequence[Arrived], *, batch: _Batch) -> None:
     """Store messages; where that fails, halve them until the one at fault stands alone."""
     try:
         with transaction.atomic():
-            stored, queued = _store(arrived, rules=batch.rules)
+            fresh, queued = _store(arrived, rules=batch.rules)
     except (store.NotReady, partitions.DecisionDaysMissing):
         raise
     except Exception as error:
@@ -171,17 +174,17 @@ def _store_or_split(arrived: Sequence[Arrived], *, batch: _Batch) -> None:
         _store_or_split(arrived[:middle], batch=batch)
         _store_or_split(arrived[middle:], batch=batch)
     else:
-        batch.stored += stored
+        batch.fresh += fresh
         batch.queued += queued
 
 
-def _store(arrived: Sequence[Arrived], *, rules: Rules) -> tuple[int, int]:
+def _store(arrived: Sequence[Arrived], *, rules: Rules) -> tuple[Sequence[Arrived], int]:
     today = today_of(arrived[-1].received_at)
     check_ready(arrived, today=today)
     partitions.require_decision_days({today})
     fresh = store.drop_repeats(arrived, today=today)
     if not fresh:
-        return 0, 0
+        return (), 0
     crowd = store.lock_crowd(fresh)
     changes = Changes(crowd=crowd, arrived=fresh, states=crowd.states)
     changes.merges = _resolve(fresh, crowd)
@@ -194,7 +197,7 @@ def _store(arrived: Sequence[Arrived], *, rules: Rules) -> tuple[int, int]:
     with connection.cursor() as cursor:
         # Foreign keys are checked here and not at the commit, where no message could be singled out.
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
-    return len(fresh), queued
+    return fresh, queued
 
 
 def _resolve(fresh: Sequence[Arrived], crowd: store.Crowd) -> list[tuple[Merge, Arrived]]:
