@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 from profiles.domain.exact import encode_json
@@ -103,7 +104,11 @@ def _see(sighting: Sighting, path: str, value: Json, *, person: int, at: datetim
     sighting.types[shape] += 1
     for one in value[:MOST_ITEMS] if isinstance(value, list) else (value,):
         if is_shareable(path, one):
-            _count(sighting, encode_json(one).decode(), person=person)
+            _count(sighting, _written(one), person=person)
+
+
+def _written(value: Json) -> str:
+    return encode_json(value).decode()
 
 
 def _count(sighting: Sighting, text: str, *, person: int) -> None:
@@ -125,7 +130,7 @@ def places_of(
     """The values of a document with their paths; of lists of objects the parts of the first few."""
     for key, value in list(document.items())[:MOST_PATHS]:
         path = f"{before}{key}"
-        if value is None or _ODD_KEY.search(key) or not key or len(path) > LONGEST_PATH:
+        if value is None or len(path) > LONGEST_PATH or _is_odd(key):
             continue
         if isinstance(value, dict):
             if depth < DEEPEST:
@@ -136,6 +141,11 @@ def places_of(
             for item in value[:MOST_ITEMS]:
                 if isinstance(item, dict):
                     yield from places_of(item, before=f"{path}{EACH}.", depth=depth + 1)
+
+
+@lru_cache(maxsize=4096)
+def _is_odd(key: str) -> bool:
+    return not key or _ODD_KEY.search(key) is not None
 
 
 def shape_of(value: Json) -> Shape | None:
@@ -151,31 +161,34 @@ def shape_of(value: Json) -> Shape | None:
 
 def is_shareable(path: str, value: Json) -> bool:
     """Whether a value may be suggested to others: a choice, not something about one person."""
-    key = path.rpartition(".")[2].removesuffix(EACH)
-    if _OWN.search(key) and key.lower() not in _NOT_OWN:
+    if _is_own(path) or isinstance(value, bool):  # both of yes and no are known beforehand
         return False
-    if isinstance(value, bool):
-        return False  # both are known beforehand
     if isinstance(value, int | float | Decimal):
-        return bool(abs(value) < 1000)
+        return -1000 < value < 1000
     return (
         isinstance(value, str)
         and 0 < len(value) <= LONGEST_VALUE
         and "@" not in value
-        and len(_DIGITS.findall(value)) <= _MOST_DIGITS
+        and (value.isalpha() or len(_DIGITS.findall(value)) <= _MOST_DIGITS)
         and len(value.split()) <= MOST_WORDS
         and not _DATE.fullmatch(value)
     )
+
+
+@lru_cache(maxsize=4096)
+def _is_own(path: str) -> bool:
+    """Whether values at this place tell who somebody is."""
+    key = path.rpartition(".")[2].removesuffix(EACH)
+    return _OWN.search(key) is not None and key.lower() not in _NOT_OWN
 
 
 def usual_values(values: Mapping[str, int]) -> dict[str, int] | None:
     """The values worth keeping; None: hardly any comes again, so none of them is a choice."""
     if len(values) <= MOST_VALUES:
         return dict(values)
-    ordered = sorted(values.items(), key=_often)
-    if ordered[0][1] <= 2:
+    if max(values.values()) <= 2:
         return None
-    return dict(ordered[:KEPT_VALUES])
+    return dict(sorted(values.items(), key=_often)[:KEPT_VALUES])
 
 
 def _often(one: tuple[str, int]) -> tuple[int, str]:

@@ -17,7 +17,7 @@ from profiles.domain.arrival import Arrived
 from profiles.domain.catalogue import MOST_PATHS, TRAITS, Gathering, Sighting, usual_values
 from profiles.domain.exact import decode_json
 
-ONE_IN: Final = 16  # messages of a batch for each one looked into
+ONE_IN: Final = 64  # messages of a batch for each one looked into
 LONGEST_DOCUMENT: Final = 8_000  # bytes
 PERIOD: Final = 5.0  # seconds between writings
 _LOCK: Final = (7302, 0)  # advisory: one writer of the catalogue
