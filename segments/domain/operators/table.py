@@ -1,6 +1,6 @@
 """The table of operators, and how it is asked."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
@@ -36,6 +36,7 @@ class OperatorRow:
     opposite_of: Operator | None = None  # holds exactly when that one does not, missing values included
     takes_entry: bool = False  # may compare with the message that began the run
     needs_clock: bool = False  # the answer depends on now or on the person's time zone
+    moves: bool = False  # it depends on now: time alone can change it
 
 
 def holds_for(value: Json, comparison: Comparison, moment: Moment) -> bool:
@@ -59,14 +60,23 @@ def passes_together(item: Json, tests: tuple[ItemTest, ...], moment: Moment) -> 
 
 
 def needs_clock(comparison: Comparison) -> bool:
-    """Whether the answer can change though the value stays."""
+    """Whether the answer depends on more than the value: on now, or on where the person lives."""
+    return any(OPERATORS[op].needs_clock for op in _operators(comparison))
+
+
+def moves(comparison: Comparison) -> bool:
+    """Whether the answer can change as time goes by, though the value stays."""
+    return any(OPERATORS[op].moves for op in _operators(comparison))
+
+
+def _operators(comparison: Comparison) -> Iterator[Operator]:
+    yield comparison.op
     match comparison.value:
         case Comparison():
-            return needs_clock(comparison.value)
+            yield from _operators(comparison.value)
         case (ItemTest(), *_):
-            return any(needs_clock(test.comparison) for test in item_tests(comparison))
-        case _:
-            return OPERATORS[comparison.op].needs_clock
+            for test in item_tests(comparison):
+                yield from _operators(test.comparison)
 
 
 def _length(value: Json, comparison: Comparison, moment: Moment) -> bool:
@@ -227,6 +237,7 @@ OPERATORS: Final[Mapping[Operator, OperatorRow]] = {
         types=(_D,),
         holds=has.is_within_last,
         needs_clock=True,
+        moves=True,
     ),
     Operator.WITHIN_NEXT: OperatorRow(
         label=gettext_noop("{what} is within the next {value}"),
@@ -234,6 +245,7 @@ OPERATORS: Final[Mapping[Operator, OperatorRow]] = {
         types=(_D,),
         holds=has.is_within_next,
         needs_clock=True,
+        moves=True,
     ),
     Operator.MORE_THAN_AGO: OperatorRow(
         label=gettext_noop("{what} is more than {value} ago"),
@@ -241,6 +253,7 @@ OPERATORS: Final[Mapping[Operator, OperatorRow]] = {
         types=(_D,),
         holds=has.is_more_than_ago,
         needs_clock=True,
+        moves=True,
     ),
     Operator.MORE_THAN_AHEAD: OperatorRow(
         label=gettext_noop("{what} is more than {value} ahead"),
@@ -248,6 +261,7 @@ OPERATORS: Final[Mapping[Operator, OperatorRow]] = {
         types=(_D,),
         holds=has.is_more_than_ahead,
         needs_clock=True,
+        moves=True,
     ),
     Operator.ANNIVERSARY: OperatorRow(
         label=gettext_noop("{what} has its anniversary {value}"),
@@ -255,6 +269,7 @@ OPERATORS: Final[Mapping[Operator, OperatorRow]] = {
         types=(_D,),
         holds=has.has_anniversary,
         needs_clock=True,
+        moves=True,
     ),
     Operator.INCLUDES: OperatorRow(
         label=gettext_noop("{what} includes {value}"), takes=Takes.ITEM, types=(_L,), holds=has.includes
