@@ -380,6 +380,8 @@ def _wanted_names(reads: Reads) -> tuple[frozenset[str], tuple[str, ...]]:
 
 def _delivery(run: OpenRun, message: Outgoing, *, event: Event | None, now: datetime) -> NewDelivery:
     cause = event or run.entry
+    seen = _document(cause)
+    entry = seen if run.entry is cause else _document(run.entry)
     return NewDelivery(
         key=f"{run.id}:{message.step}:{message.visit}",
         person_id=run.person,
@@ -393,8 +395,8 @@ def _delivery(run: OpenRun, message: Outgoing, *, event: Event | None, now: date
         message_class=message.message_class,
         fields=message.fields,
         context={
-            "event": entry_document(cause) if cause else None,
-            "entry": entry_document(run.entry) if run.entry else None,
+            "event": seen,
+            "entry": entry,
             "journey": {"slug": run.version.slug, "name": run.version.name, "version": run.version.number},
             "run": {"id": run.id, "entered_at": run.entered_at.isoformat(), "key": run.key},
         },
@@ -402,12 +404,16 @@ def _delivery(run: OpenRun, message: Outgoing, *, event: Event | None, now: date
     )
 
 
+def _document(event: Event | None) -> dict[str, Json] | None:
+    return entry_document(event) if event else None
+
+
 def _variables(facts: Facts, *, run: OpenRun, now: datetime) -> dict[str, Json]:
     cause = facts.event or facts.entry
     return {
         "person": {**facts.traits, "traits": facts.traits, "id": str(facts.uuid)},
-        "event": entry_document(cause) if cause else None,
-        "entry": entry_document(facts.entry) if facts.entry else None,
+        "event": _document(cause),
+        "entry": _document(facts.entry),
         "journey": {"slug": run.version.slug, "name": run.version.name},
         "run": {"id": run.id, "entered_at": run.entered_at.isoformat()},
         "now": now.isoformat(),

@@ -10,6 +10,7 @@ from uuid import uuid4
 from django.conf import settings
 from django.db import connection, transaction
 
+from cdp_site.pipeline.collecting import uncollected
 from cdp_site.pipeline.retrying import is_passing, retrying
 from cdp_site.pipeline.rules import Rules, current_rules
 from cdp_site.pipeline.walking import Walk
@@ -53,7 +54,8 @@ def drain_lane(lane: int) -> dict[str, int]:
     counts = {"stored": 0, "aside": 0, "queued": 0}
     ends_at = time.monotonic() + LONGEST
     while time.monotonic() < ends_at:
-        batch = retrying(lambda: _drain_batch(lane))
+        with uncollected():
+            batch = retrying(lambda: _drain_batch(lane))
         if batch is None:
             break
         learning.learn(batch.fresh)

@@ -6,7 +6,7 @@ its `sentAt` and our clock at receipt. Nothing here reads the database.
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -75,14 +75,14 @@ class _Promoted(msgspec.Struct):
     path: msgspec.Raw = msgspec.Raw(b"null")
 
 
+_NO_CONTEXT = _Context()
 _context = msgspec.json.Decoder(_Context)
 _promoted = msgspec.json.Decoder(_Promoted)
 _page = msgspec.json.Decoder(_Page)
 _consent = msgspec.json.Decoder(_Consent)
 
 
-@dataclass(slots=True, kw_only=True)
-class Arrived:
+class Arrived(msgspec.Struct, kw_only=True):
     """One message on its way through the store. `person` and `identity_id` come with its resolution."""
 
     arrival: int
@@ -100,8 +100,8 @@ class Arrived:
     context: bytes  # JSON object
     alias: tuple[Key, str] | None = None
     named_person: str | None = None  # public id; trusted sources only
-    traits: Mapping[str, Json] = field(default_factory=dict)
-    consent: Mapping[str, bool] = field(default_factory=dict)
+    traits: Mapping[str, Json] = {}
+    consent: Mapping[str, bool] = {}
     time_zone: str = ""
     locale: str = ""
     revenue: bytes | None = None  # the number as the client wrote it
@@ -298,8 +298,9 @@ def _traits_bytes(message: Message) -> bytes:
 
 
 def _read_context(arrived: Arrived, raw: bytes, message: Message) -> None:
-    has_context = _is_telling(raw)
-    context = _context.decode(raw) if has_context else _Context()
+    has_page = arrived.kind in ("page", "screen") and b'"page"' in raw
+    has_context = has_page or _is_telling(raw)
+    context = _context.decode(raw) if has_context else _NO_CONTEXT
     if arrived.kind == "identify":
         own = _traits_bytes(message)
         traits = own if own != _EMPTY else bytes(context.traits)
@@ -311,7 +312,7 @@ def _read_context(arrived: Arrived, raw: bytes, message: Message) -> None:
         return
     arrived.time_zone = known_zone(_text(context.timezone))
     arrived.locale = _text(context.locale)[:35]
-    if arrived.kind in ("page", "screen") and bytes(context.page).startswith(b"{"):
+    if has_page and bytes(context.page).startswith(b"{"):
         arrived.path = _text(_page.decode(context.page).path) or None
     if bytes(context.consent).startswith(b"{"):
         arrived.consent = _categories(_consent.decode(context.consent).categoryPreferences)
@@ -322,7 +323,6 @@ def _is_telling(context: bytes) -> bool:
     return (
         b'"timezone"' in context
         or b'"locale"' in context
-        or b'"page"' in context
         or b'"consent"' in context
         or b'"traits"' in context
     )

@@ -11,12 +11,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 Json = Any  # None, bool, int, float, Decimal, str, list, dict as JSON gives them
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
-    """One stored message as conditions see it."""
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """One stored message as conditions see it; a struct, for each message becomes one."""
 
     name: str
     ts: datetime  # when it happened

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from profiles.domain.exact import decode_json
 from profiles.domain.facts import Event, Facts, Stay
@@ -85,7 +86,8 @@ def test_event__being_processed_counts_once() -> None:
         event = happened(ago=ago)
         assert not ask(twice, somebody(events=[event], event=event))
         assert ask(
-            twice, somebody(events=[replace(event, message_id=happened().message_id), event], event=event)
+            twice,
+            somebody(events=[structs.replace(event, message_id=happened().message_id), event], event=event),
         ) is (ago >= timedelta())
 
 
