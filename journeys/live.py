@@ -218,10 +218,6 @@ class Runs:
         ]
         return min(found, key=lambda run: (run.due_at, run.id), default=None)
 
-    def has_due(self, person: int, *, until: datetime) -> bool:
-        """Tell whether a timer of this person is due."""
-        return bool(self.by_person) and self.due(person, until=until) is not None
-
     def absorb(self, *, old: int, new: int, now: datetime) -> list[int]:
         """Move the runs of a merged person over; of two with one key the older goes on.
 

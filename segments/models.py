@@ -1,5 +1,6 @@
 """Segments, their versions, and who was a member when; the revision of the live rules."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 
@@ -26,7 +27,14 @@ class Segment(models.Model):
     version = models.IntegerField(default=1)  # number of the SegmentVersion in force
     condition = models.JSONField()  # {"language": 1, "if": <condition>}
     member_count = models.BigIntegerField(default=0)  # as of the last build or refresh
-    built_at = models.DateTimeField(null=True)  # null while the first build is under way
+    built_at = models.DateTimeField(null=True)  # null while a build waits or is under way
+    # How far a build is: people to look at again, and how many of them were. Null between builds.
+    build_total = models.BigIntegerField(null=True)
+    build_done = models.BigIntegerField(default=0)
+    build_started_at = models.DateTimeField(null=True)
+    error = models.CharField(
+        max_length=2000, blank=True
+    )  # why somebody could not be asked, "" again once built
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
 
@@ -95,6 +103,95 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.person_id} in {self.segment_id}"
+
+
+class SegmentDue(models.Model):
+    """When a person's answer to a segment's condition may next change though nothing happens to them.
+
+    Of members and of others; nobody whose answer the clock alone cannot change has a row. The row is the
+    queue: the sweep asks again at exactly `due_at` and writes the next moment, or drops the row.
+    """
+
+    pk = models.CompositePrimaryKey("person_id", "segment_id")
+    segment = models.ForeignKey(
+        Segment, on_delete=models.CASCADE, related_name="dues", db_constraint=False, db_index=False
+    )
+    person = models.ForeignKey(
+        "profiles.Person", on_delete=models.CASCADE, db_constraint=False, db_index=False
+    )
+    due_at = models.DateTimeField()
+
+    personal_data = PersonalData(erase=Erase.DELETE, person="person_id", export=False, retain="as the person")
+
+    class Meta:
+        db_table = "segments_due"
+        indexes = [
+            models.Index(fields=["due_at"], name="segment_due_at"),  # the sweep's claim and its waking
+            models.Index(fields=["segment"], name="segment_due_segment"),  # clearing a segment put away
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.person_id} for {self.segment_id} at {self.due_at}"
+
+
+class ManualMemberQuerySet(models.QuerySet["ManualMember"]):
+    def in_force(self) -> "ManualMemberQuerySet":
+        return self.filter(ended_at=None)
+
+
+class ManualMember(models.Model):
+    """Somebody added to a segment, or kept out of it, by hand, whatever its rule says. History is kept."""
+
+    segment = models.ForeignKey(Segment, on_delete=models.CASCADE, related_name="manual_members")
+    person = models.ForeignKey(
+        "profiles.Person", on_delete=models.CASCADE, db_constraint=False, db_index=False
+    )
+    origin_person_id = models.BigIntegerField(null=True)  # whom it was said of, if merged since
+    is_added = models.BooleanField()  # False: removed, though the rule may hold
+    at = models.DateTimeField()
+    by = models.CharField(max_length=150)
+    ended_at = models.DateTimeField(null=True)  # null while in force
+
+    objects = ManualMemberQuerySet.as_manager()
+    personal_data = PersonalData(erase=Erase.DELETE, person="person_id", export=True, retain="as the person")
+
+    class Meta:
+        db_table = "segments_manual"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["person", "segment"], condition=models.Q(ended_at=None), name="manual_one_in_force"
+            )
+        ]
+        indexes = [
+            models.Index(fields=["person", "segment", "at"], name="manual_person"),  # the drain's facts
+            models.Index(fields=["segment", "-id"], name="manual_segment"),  # builds; who was added by whom
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.person_id} {'in' if self.is_added else 'out of'} {self.segment_id}"
+
+
+class SegmentAudit(models.Model):
+    """One comparison of a segment's members with what a full scan says they should be."""
+
+    segment = models.ForeignKey(Segment, on_delete=models.CASCADE, related_name="audits")
+    asked_at = models.DateTimeField()
+    asked_by = models.CharField(max_length=150)
+    is_mending = models.BooleanField(default=False)  # whether those found wrong are put right
+    finished_at = models.DateTimeField(null=True)
+    missing = models.BigIntegerField(default=0)  # who should be in and were not
+    surplus = models.BigIntegerField(default=0)  # who were in and should not be
+    sample = ArrayField(models.BigIntegerField(), default=list)  # some of either, at most 20 ids
+    mended = models.BigIntegerField(default=0)
+
+    # The sample names people by internal ids only, for a few days; whoever is erased is found there no more.
+    personal_data = PersonalData(erase=Erase.EXPIRE, person=None, export=False, retain="the last ten audits")
+
+    class Meta:
+        indexes = [models.Index(fields=["segment", "-id"], name="segment_audit_newest")]
+
+    def __str__(self) -> str:
+        return f"audit {self.pk} of {self.segment_id}"
 
 
 class RulesRevision(models.Model):

@@ -5,9 +5,10 @@ a membership) is itself a stimulus that other rules may wait for; they are asked
 """
 
 import logging
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import reduce
 
 from cdp_site.pipeline.rules import RuleId, Rules, since
@@ -24,6 +25,7 @@ from journeys.domain.engine import (
     LedgerEntry,
     Outcome,
     Outgoing,
+    Refusal,
     StepError,
     advance,
     enter,
@@ -39,12 +41,23 @@ from profiles.domain.history import PersonState
 from profiles.domain.identity import EMAIL
 from profiles.store.write import TraitEntry
 from segments.domain.conditions import Reads
-from segments.live import Change, load_stays, settle, store_changes
+from segments.live import (
+    Change,
+    Dues,
+    fault_of,
+    load_stays,
+    next_moment,
+    note_faults,
+    segment_due,
+    settle,
+    store_changes,
+)
 from segments.live import repoint_people as repoint_stays
 from segments.network import SegmentStimulus, Stimulus, TraitStimulus
 
 logger = logging.getLogger(__name__)
 
+_PUT_OFF = timedelta(hours=1)
 _ROUNDS = 50  # how often decisions of one moment may lead to further ones
 
 
@@ -61,6 +74,7 @@ class Decider:
     states: dict[int, PersonState]
     traits: list[TraitEntry]
     runs: Runs = field(init=False)
+    dues: Dues = field(default_factory=Dues)
     memberships: list[Change] = field(default_factory=list)
     deliveries: list[NewDelivery] = field(default_factory=list)
     cancelled: list[tuple[int, str]] = field(default_factory=list)
@@ -69,6 +83,10 @@ class Decider:
     suppressed: dict[str, frozenset[str]] = field(default_factory=dict)
     watched: dict[int, tuple[frozenset[str], tuple[str, ...]]] = field(default_factory=dict)
     _pending: set[RuleId] = field(default_factory=set)  # to be asked in this moment
+    # What was asked last of whom, at which moment: their next due moments are found when they are needed.
+    # Segments by id, runs by their own.
+    _asked: dict[int, dict[tuple[str, int], datetime]] = field(default_factory=lambda: defaultdict(dict))
+    _faults: dict[int, str] = field(default_factory=dict)  # segment -> why it could not be asked
 
     def __post_init__(self) -> None:
         self.runs = Runs(self.rules.versions)
@@ -87,12 +105,9 @@ class Decider:
         for person, reads in needs.items():
             self.watched[person] = _wanted_names(reads)
         old = [person for person in marked if not self.states[person].is_new]
-        timers = [
-            run.due_at
-            for person in old
-            for run in self.runs.by_person.get(person, ())
-            if run.due_at is not None
-        ]
+        if self.rules.segments:
+            self.dues.load(old)
+        timers = [at for person in old if (at := self._next_due(person)) is not None]
         everything = reduce(Reads.__or__, needs.values(), Reads())
         store.load_values(self.states, [person for person in old if not self.states[person].has_values])
         store.load_events(
@@ -125,6 +140,21 @@ class Decider:
                 asked.add(("run", run.version.id))
         return self.rules.needs_of(asked)
 
+    def due_rules(self, person: int, *, until: datetime) -> set[RuleId]:
+        """The rules that the clock calls for, up to a moment."""
+        due = self.dues.segments_due(person, until=until) & self.rules.segments.keys()
+        found: set[RuleId] = {("segment", id_) for id_ in due}
+        if (run := self.runs.due(person, until=until)) is not None:
+            found.add(("run", run.version.id))  # the others are found with it
+        return found
+
+    def _next_due(self, person: int) -> datetime | None:
+        runs = self.runs.by_person.get(person, ())
+        moments = [run.due_at for run in runs if run.ending is None and run.due_at is not None]
+        if (at := self.dues.next_of(person)) is not None:
+            moments.append(at)
+        return min(moments, default=None)
+
     def sees(self, person: int, name: str) -> bool:
         """Tell whether a rule may ask this person for events of this name."""
         wanted = self.watched.get(person)
@@ -135,16 +165,45 @@ class Decider:
     def absorb(self, *, old: int, new: int, now: datetime) -> None:
         """Move the runs of a merged person over; of two with one key the older goes on."""
         self.merged_at[old] = now
+        self.dues.drop(old)
+        self._asked.pop(old, None)
         for run_id in self.runs.absorb(old=old, new=new, now=now):
             self._take_back(run_id, reason=Outcome.MERGED.value)
 
     def run_timers(self, person: int, *, until: datetime) -> None:
-        """Decide the timers of a person that are due, each at its own moment, in order."""
-        while (run := self.runs.due(person, until=until)) is not None:
-            now = run.due_at
-            assert now is not None
-            self._advance(run, event=None, now=now)
+        """Decide what is due of a person, each at its own moment, in order."""
+        self._renew(person)
+        while (now := self._next_due(person)) is not None and now <= until:
+            self._pending = {("segment", id_) for id_ in self.dues.segments_due(person, until=now)}
+            self._settle(person, event=None, now=now)
+            while (run := self.runs.due(person, until=now)) is not None:
+                self._advance(run, event=None, now=now)
             self._follow(person, event=None, now=now)
+            self._renew(person)
+
+    def _renew(self, person: int) -> None:
+        """Find the next due moments of what was asked of a person, before anything else changes."""
+        asked = self._asked.pop(person, None)
+        if not asked:
+            return
+        facts = self._facts(person, event=None)
+        for (kind, id_), now in asked.items():
+            if kind == "segment":
+                self.dues.put(person, id_, self._segment_due(id_, facts, now=now))
+        for run in self.runs.by_person.get(person, ()):
+            if ("run", run.id) in asked and run.ending is None:
+                within = facts.within(entry=run.entry, event=None)
+                run.due_at = _run_due(run, within, now=asked["run", run.id])
+
+    def _segment_due(self, id_: int, facts: Facts, *, now: datetime) -> datetime | None:
+        segment = self.rules.segments.get(id_)
+        if segment is None:  # paused or put away
+            return None
+        try:
+            return segment_due(segment, facts, now=now)
+        except Exception as error:  # as in settling: one rule stops no other
+            self._faults[id_] = fault_of(error, segment=segment)
+            return None
 
     def at_moment(
         self,
@@ -181,9 +240,11 @@ class Decider:
         if not asked:
             return
         facts = self._facts(person, event=event)
-        changes = settle(self.rules.segments, asked, facts, now=now, stays=self.states[person].stays)
-        self.memberships += changes
-        for change in changes:
+        settled = settle(self.rules.segments, asked, facts, now=now, stays=self.states[person].stays)
+        self.memberships += settled.changes
+        self._faults |= settled.faults
+        self._asked[person] |= {("segment", id_): now for id_ in asked.union(settled.asked)}
+        for change in settled.changes:
             self._mark(SegmentStimulus(slug=change.slug))
 
     def _mark(self, stimulus: Stimulus) -> None:
@@ -199,13 +260,19 @@ class Decider:
                 self._advance(run, event=event, now=now)
 
     def _enter(self, person: int, version: LiveVersion, *, event: Event, now: datetime) -> None:
-        decision = enter(
-            version.definition,
-            history=self.runs.history(person, version.journey_id),
-            event=event,
-            facts=self._facts(person, event=event),
-            now=now,
-        )
+        try:
+            decision = enter(
+                version.definition,
+                history=self.runs.history(person, version.journey_id),
+                event=event,
+                facts=self._facts(person, event=event),
+                now=now,
+            )
+        except Exception:  # of one journey: the message and all other rules go on
+            logger.exception("whether somebody enters journey %s cannot be decided", version.slug)
+            entry = LedgerEntry(outcome=Outcome.NOT_ENTERED, reason=Refusal.ERROR.value)
+            self._note(person, version, None, entry, now=now, message_id=event.message_id)
+            return
         if decision is None:
             return
         run = self.runs.open_run(person, version.journey_id, decision.key)
@@ -239,6 +306,7 @@ class Decider:
             self._park(run, error, now=now)
             return
         run.apply(decision, now=now)
+        self._asked[run.person]["run", run.id] = now
         self._take(run, decision, event=event, now=now)
 
     def _take(self, run: OpenRun, decision: Decision, *, event: Event | None, now: datetime) -> None:
@@ -256,6 +324,12 @@ class Decider:
         """Cancel what a run has queued until now, in this transaction or before it."""
         self.cancelled.append((run_id, reason))
         self.taken_back[run_id] = len(self.deliveries)
+
+    def postpone(self, person: int, *, until: datetime) -> None:
+        """Put off by an hour what is due of a person about whom decisions cannot be written."""
+        self.dues.load_due([person], until=until)
+        for segment in self.dues.segments_due(person, until=until):
+            self.dues.put(person, segment, until + _PUT_OFF)
 
     def park_due(self, person: int, error: Exception, *, until: datetime) -> None:
         """Park the runs of a person that are due and whose decisions cannot be written."""
@@ -335,11 +409,15 @@ class Decider:
         Args:
             merged: persons merged in this transaction -> who they are now.
         """
+        for person in list(self._asked):
+            self._renew(person)
         stored = [(old, new) for old, new in merged.items() if not self.states[old].is_new]
         old, new = [pair[0] for pair in stored], [pair[1] for pair in stored]
         if stored:
             repoint_stays(old, new)
         store_changes(self.memberships, survivor=merged)
+        note_faults(self._faults)
+        self.dues.write()
         write_runs(self.runs, survivor=merged)
         if stored:
             # Only now: of two open runs with one key the younger has been ended.
@@ -370,6 +448,19 @@ def _led_to_survivors(deliveries: Iterable[NewDelivery], merged: Mapping[int, in
         replace(delivery, person_id=merged[delivery.person_id]) if delivery.person_id in merged else delivery
         for delivery in deliveries
     ]
+
+
+def _run_due(run: OpenRun, facts: Facts, *, now: datetime) -> datetime | None:
+    """When to look at a run again: at its own timer, or when the clock changes what it asks for."""
+    try:
+        asked = [
+            next_moment(each, facts, now=now) for each in run.version.definition.asked_at(run.state.step)
+        ]
+    except Exception:
+        # The engine parks a run whose question cannot be asked; here only its answer at another time cannot.
+        logger.exception("when run %s is to be asked again is not known", run.id)
+        asked = []
+    return min((at for at in [run.state.due_at, *asked] if at is not None), default=None)
 
 
 def _wanted_names(reads: Reads) -> tuple[frozenset[str], tuple[str, ...]]:

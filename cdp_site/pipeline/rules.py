@@ -124,7 +124,15 @@ def _at_birth(segments: Iterable[LiveSegment], *, zone: str) -> frozenset[RuleId
     """Find segments that a new person enters without anything having happened ("never ordered")."""
     nobody = Facts(person_id=0, uuid=UUID(int=0), zone=zone)
     now = timezone.now()
-    return frozenset(("segment", one.id) for one in segments if holds(one.condition, nobody, now=now))
+    found: set[RuleId] = set()
+    for one in segments:
+        try:
+            is_inside = holds(one.condition, nobody, now=now)
+        except Exception:  # asked of somebody new, it is shown on the segment
+            is_inside = True
+        if is_inside:
+            found.add(("segment", one.id))
+    return frozenset(found)
 
 
 def since(reads: Reads, *, now: datetime) -> datetime | None:

@@ -1,4 +1,5 @@
-"""The sweep: runs whose time has come go on, whether or not anything happens to their person.
+"""The sweep: what the clock decides. Runs whose time has come go on, and people enter and leave segments,
+whether or not anything happens to them.
 
 Timers run in the order of what was received: none passes a message that waits in the inbox, so that an
 hour's stop of the drain changes when something is decided, not what.
@@ -8,6 +9,7 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
+from typing import cast
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -18,6 +20,7 @@ from cdp_site.pipeline.rules import Rules, current_rules
 from journeys.models import Run
 from profiles import partitions, store
 from profiles.store.write import Changes
+from segments.models import SegmentDue
 
 logger = logging.getLogger(__name__)
 
@@ -55,19 +58,28 @@ def _sweep_some(after: datetime | None) -> tuple[int, int, datetime | None]:
     with transaction.atomic():
         rules = current_rules()
         until = limit_of_timers(timezone.now())
-        due = Run.objects.open().filter(due_at__lte=until, version_id__in=list(rules.versions))
-        if after is not None:
-            due = due.filter(due_at__gte=after)
-        candidates = list(due.order_by("due_at", "id").values_list("person_id", "due_at", "id")[:_PEOPLE])
+        candidates = _candidates(rules, after=after, until=until)
         if not candidates:
             return 0, 0, None
-        people = sorted({person for person, _, _ in candidates})
+        people = sorted({person for _, person in candidates})
         moved, queued = _advance_or_split(people, rules=rules, until=until)
         if queued:
             with connection.cursor() as cursor:
                 cursor.execute("NOTIFY deliveries")
     is_full = len(candidates) == _PEOPLE
-    return moved, queued, candidates[-1][1] if is_full else None
+    return moved, queued, candidates[-1][0] if is_full else None
+
+
+def _candidates(rules: Rules, *, after: datetime | None, until: datetime) -> list[tuple[datetime, int]]:
+    """What is due first, (due, person); nobody is locked yet, so it may have been done when they are."""
+    runs = Run.objects.open().filter(version_id__in=list(rules.versions))
+    found: list[tuple[datetime, int]] = []
+    for rows in (runs, SegmentDue.objects.all()):
+        due = rows.filter(due_at__lte=until, **({} if after is None else {"due_at__gte": after}))
+        found += cast(
+            list[tuple[datetime, int]], due.order_by("due_at").values_list("due_at", "person_id")[:_PEOPLE]
+        )
+    return sorted(found)[:_PEOPLE]
 
 
 def _advance_or_split(people: Sequence[int], *, rules: Rules, until: datetime) -> tuple[int, int]:
@@ -81,7 +93,7 @@ def _advance_or_split(people: Sequence[int], *, rules: Rules, until: datetime) -
         if is_passing(error):
             raise
         if len(people) == 1:
-            logger.exception("the runs of person %s that are due are parked", people[0])
+            logger.exception("what is due of person %s cannot be decided", people[0])
             return _park(people[0], error, rules=rules, until=until)
     middle = len(people) // 2
     first = _advance_or_split(people[:middle], rules=rules, until=until)
@@ -94,7 +106,9 @@ def _advance(people: Sequence[int], *, rules: Rules, until: datetime) -> tuple[i
     changes = Changes(states=states)
     decider = Decider(rules, states, changes.traits)
     decider.runs.load(list(states))
-    decider.load(dict.fromkeys(states, ()), now=until, until=until)
+    decider.dues.load_due(list(states), until=until)
+    due = {person: decider.due_rules(person, until=until) for person in states}
+    decider.load(due, now=until, until=until)
     for person in states:
         decider.run_timers(person, until=until)
     store.write_changes(changes)
@@ -106,4 +120,5 @@ def _park(person: int, error: Exception, *, rules: Rules, until: datetime) -> tu
     decider = Decider(rules, states, [])
     decider.runs.load(list(states))
     decider.park_due(person, error, until=until)
+    decider.postpone(person, until=until)
     return len(states), decider.write(merged={})

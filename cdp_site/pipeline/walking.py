@@ -39,18 +39,20 @@ class Walk:
         """Find out whom rules will be asked about, and read what they need to know of them."""
         states = self.changes.states
         existing = [person for person, state in states.items() if not state.is_new]
+        moments = [item.received_at for item in self.changes.arrived]
         self.decider.runs.load(existing)
+        if self.rules.segments:
+            self.decider.dues.load_due(existing, until=max(moments))
         marked: dict[int, set[RuleId]] = defaultdict(set)
         need_values = {person for merge, _ in self.changes.merges for person in (merge.old, merge.new)}
         for item in self.changes.arrived:
             rules = self._message_marks(item) | self._person_wide_marks(item)
-            if rules or self.decider.runs.has_due(item.person, until=item.received_at):
+            if rules := rules | self.decider.due_rules(item.person, until=item.received_at):
                 marked[item.person] |= rules
             if self._changes_values(item, states[item.person]):
                 need_values.add(item.person)
         store.load_values(states, [person for person in need_values if not states[person].has_values])
         if marked:
-            moments = [item.received_at for item in self.changes.arrived]
             self.decider.load(self._with_merged(marked), now=min(moments), until=max(moments))
 
     def _message_marks(self, item: Arrived) -> frozenset[RuleId]:

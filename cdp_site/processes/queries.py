@@ -22,8 +22,11 @@ WHERE NOT EXISTS (
 )
 """
 _NEXT_RUN = """
-SELECT min(due_at) FROM journeys_run
-WHERE ended_at IS NULL AND due_at > coalesce(%s, '-infinity'::timestamptz)
+SELECT least(
+    (SELECT min(due_at) FROM journeys_run
+     WHERE ended_at IS NULL AND due_at > coalesce(%(after)s, '-infinity'::timestamptz)),
+    (SELECT min(due_at) FROM segments_due WHERE due_at > coalesce(%(after)s, '-infinity'::timestamptz))
+)
 """
 # The index is (destination, due_at): step from destination to destination, one probe each.
 _NEXT_DELIVERY = """
@@ -40,7 +43,7 @@ SELECT min(next.due_at)
 FROM lane CROSS JOIN LATERAL (
     SELECT due_at FROM connectors_delivery
     WHERE state IN ('queued', 'sending') AND destination = lane.destination
-      AND due_at > coalesce(%s, '-infinity'::timestamptz)
+      AND due_at > coalesce(%(after)s, '-infinity'::timestamptz)
     ORDER BY due_at LIMIT 1
 ) AS next
 """
@@ -54,7 +57,7 @@ def lanes_waiting(lanes: Collection[int]) -> set[int]:
 
 
 def next_run_due(*, after: datetime | None) -> datetime | None:
-    """When the next run is due, or was; `after` leaves out those due until then."""
+    """When the sweep is due next, for a run or a segment, or was; `after` leaves out those due until then."""
     return _one(_NEXT_RUN, after=after)
 
 
@@ -65,6 +68,6 @@ def next_delivery_due(*, after: datetime | None) -> datetime | None:
 
 def _one(statement: str, *, after: datetime | None) -> datetime | None:
     with connection.cursor() as cursor:
-        cursor.execute(statement, [after])
+        cursor.execute(statement, {"after": after})
         (due_at,) = cursor.fetchone()
         return due_at if isinstance(due_at, datetime) else None

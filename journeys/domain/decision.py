@@ -58,6 +58,7 @@ class Refusal(Enum):
     INSIDE = "already_inside"
     BEFORE = "entered_before"  # and the journey may be entered once only
     TOO_SOON = "too_soon"  # after the last entry
+    ERROR = "error"  # the entry cannot be asked; the log has the reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -69,6 +69,16 @@ class Definition:
         following = self._after[step_id]
         return None if following is None else self._steps[following]
 
+    def asked_at(self, step_id: str) -> Iterator[Condition]:
+        """What is asked of a run that waits at a step: the goal, the exit rule, and what the wait is for."""
+        if self.goal:
+            yield self.goal.condition
+        if self.exit_when:
+            yield self.exit_when
+        step = self._steps.get(step_id)
+        if isinstance(step, WaitUntil):
+            yield step.condition
+
     def walk(self) -> Iterator[Step]:
         """All steps people pass through, in the order of the document."""
         return _walk(self.steps)

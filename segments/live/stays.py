@@ -1,130 +1,27 @@
-"""Segments in the live pipeline: the rules they hand in, and membership moved forward person by person.
+"""Stays as rows: read for the people of a transaction, written once per transaction, led through merges."""
 
-`settle` is asked for one person at one moment about the segments that a stimulus marked; it follows the
-change of one segment into those that depend on it. Changes gather in memory and are written once per
-transaction. Rules are those of the revision that the transaction holds.
-"""
-
-import logging
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
-from graphlib import TopologicalSorter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from django.db import connection
-from django.db.models import OuterRef, QuerySet, Subquery
 
 from profiles.domain.exact import encode_json
-from profiles.domain.facts import Facts, Json, Stay
+from profiles.domain.facts import Stay
 from profiles.domain.history import PersonState
-from segments.domain.conditions import Condition, Reads, reads
-from segments.domain.evaluate import evaluate, holds
-from segments.domain.parse import ConditionError, parse_condition
-from segments.models import Membership, Segment, SegmentVersion
-
-logger = logging.getLogger(__name__)
+from segments.live.settling import Change
+from segments.models import Membership
 
 Pair = tuple[int, int]  # segment, person
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LiveSegment:
-    """A segment whose membership is kept up to date."""
-
-    id: int
-    slug: str
-    condition: Condition
-    reads: Reads
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """Somebody entered or left a segment."""
-
-    segment_id: int
-    slug: str
-    person: int
-    at: datetime
-    is_entered: bool
-    why: Json  # the reasons, as JSON
-
-
-def live_segments() -> list[LiveSegment]:
-    """Read the live segments as published, each after those it depends on."""
-    found = {
-        slug: LiveSegment(id=id_, slug=slug, condition=condition, reads=reads(condition))
-        for id_, slug, condition in conditions_in_force(Segment.objects.live())
-    }
-    order = TopologicalSorter({slug: one.reads.segments & found.keys() for slug, one in found.items()})
-    return [found[slug] for slug in order.static_order()]
-
-
-def conditions_in_force(segments: QuerySet[Segment]) -> Iterator[tuple[int, str, Condition]]:
-    """Id, slug and condition of segments: as published, or the draft of those that never were."""
-    published = SegmentVersion.objects.filter(segment=OuterRef("pk"), number=OuterRef("version"))
-    rows = (
-        segments.annotate(published=Subquery(published.values("condition")[:1]))
-        .order_by("id")
-        .values_list("id", "slug", "condition", "published")
-    )
-    for id_, slug, draft, in_force in rows:
-        try:
-            yield id_, slug, parse_condition((in_force or draft)["if"])
-        except ConditionError:
-            # Saving parses, so only a document of another release gets here. Its members stay as they
-            # are; it must not stop the others.
-            logger.exception("segment %s cannot be read and is not kept up to date", slug)
-
-
-def settle(
-    segments: Mapping[int, LiveSegment],
-    asked: Collection[int],
-    facts: Facts,
-    *,
-    now: datetime,
-    stays: dict[str, list[Stay]],
-) -> list[Change]:
-    """Ask segments about one person and move the person's stays accordingly.
-
-    Args:
-        segments: all live ones by id, each after those it depends on.
-        asked: ids of those whose answer may have changed; their dependants are asked as needed.
-        facts: must show `stays` (the same object), so that a dependant sees the change before it.
-    """
-    changes: list[Change] = []
-    changed: set[str] = set()
-    wanted = set(asked)
-    for id_, segment in segments.items():
-        if id_ in wanted or segment.reads.segments & changed:
-            change = _settle_one(segment, facts, now=now, stays=stays)
-            if change is not None:
-                changed.add(segment.slug)
-                changes.append(change)
-    return changes
-
-
-def _settle_one(
-    segment: LiveSegment, facts: Facts, *, now: datetime, stays: dict[str, list[Stay]]
-) -> Change | None:
-    history = stays.setdefault(segment.slug, [])
-    is_inside = bool(history) and history[-1].left_at is None
-    if holds(segment.condition, facts, now) is is_inside:
-        return None
-    if is_inside:
-        # A message of another lane, received a little later, may have opened the stay.
-        history[-1] = replace(history[-1], left_at=max(now, history[-1].entered_at))
-    else:
-        history.append(Stay(entered_at=now))
-    return Change(
-        segment_id=segment.id,
-        slug=segment.slug,
-        person=facts.person_id,
-        at=now,
-        is_entered=not is_inside,
-        why=evaluate(segment.condition, facts, now).reason.to_json(),
-    )
+def note_faults(faults: Mapping[int, str]) -> None:
+    """Show on the segments why somebody could not be asked. In id order, as counts are."""
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "UPDATE segments_segment SET error = %s WHERE id = %s AND error <> %s",
+            [(text, id_, text) for id_, text in sorted(faults.items())],
+        )
 
 
 def load_stays(states: Mapping[int, PersonState], people: Collection[int]) -> None:

@@ -45,7 +45,7 @@ SEGMENTS = {segment.id: segment for segment in (BUYER, LOYAL, COLD)}
 
 def test_settle__enters_with_the_reason() -> None:
     stays: dict[str, list[Stay]] = {}
-    [change] = settle({1: BUYER}, [1], somebody(events=[happened("Order")]), now=NOW, stays=stays)
+    [change] = settle({1: BUYER}, [1], somebody(events=[happened("Order")]), now=NOW, stays=stays).changes
     assert (change.slug, change.is_entered, change.at) == ("buyer", True, NOW)
     assert change.why == {"node": "event", "held": True, "needed": {"event": "Order"}, "seen": 1}
     assert stays == {"buyer": [Stay(entered_at=NOW)]}
@@ -53,21 +53,21 @@ def test_settle__enters_with_the_reason() -> None:
 
 def test_settle__leaves() -> None:
     stays = {"buyer": [Stay(entered_at=NOW - MINUTE)]}
-    [change] = settle({1: BUYER}, [1], somebody(), now=NOW, stays=stays)
+    [change] = settle({1: BUYER}, [1], somebody(), now=NOW, stays=stays).changes
     assert not change.is_entered
     assert stays == {"buyer": [Stay(entered_at=NOW - MINUTE, left_at=NOW)]}
 
 
 def test_settle__no_change_is_no_change() -> None:
     stays = {"buyer": [Stay(entered_at=NOW - MINUTE)]}
-    assert settle({1: BUYER}, [1], somebody(events=[happened("Order")]), now=NOW, stays=stays) == []
-    assert settle({1: BUYER}, [1, 99], somebody(), now=NOW, stays={}) == []
+    assert settle({1: BUYER}, [1], somebody(events=[happened("Order")]), now=NOW, stays=stays).changes == []
+    assert settle({1: BUYER}, [1, 99], somebody(), now=NOW, stays={}).changes == []
 
 
 def test_settle__follows_into_dependants_of_dependants() -> None:
     stays = {"cold": [Stay(entered_at=NOW - MINUTE)]}
     facts = somebody(events=[happened("Order")], identities=["email"], stays=stays)
-    changes = settle(SEGMENTS, [1], facts, now=NOW, stays=stays)
+    changes = settle(SEGMENTS, [1], facts, now=NOW, stays=stays).changes
     assert [(change.slug, change.is_entered) for change in changes] == [
         ("buyer", True),
         ("loyal", True),

@@ -41,6 +41,7 @@ _REASONS: Final[Mapping[str, str]] = {
     "already_inside": gettext_noop("already inside"),
     "entered_before": gettext_noop("it may be entered once only"),
     "too_soon": gettext_noop("too soon after the last time"),
+    "error": gettext_noop("the journey's entry cannot be asked; see the log"),
     "consent_denied": gettext_noop("consent was refused"),
     "consent_unset": gettext_noop("consent was never given"),
     "suppressed": gettext_noop("the address must not be written to"),
