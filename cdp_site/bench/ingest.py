@@ -33,6 +33,7 @@ BATCH = 100
 CONNECTIONS = 4
 _BODIES = 40  # different ones, sent in turn
 _START_SECONDS = 30
+_GENERATE_SECONDS = 120  # far above what a round lasts
 _PRODUCT = "cdp_site.wsgi:application"
 _ECHO = "cdp_site.bench.echo:application"
 CASES: Mapping[str, tuple[int, int]] = {  # people, events a request
@@ -141,6 +142,7 @@ def _generate(order: Mapping[str, object]) -> Mapping[str, float]:
         stdout=subprocess.PIPE,
         cwd=settings.BASE_DIR,
         check=True,
+        timeout=_GENERATE_SECONDS,
     )
     told: dict[str, float] = json.loads(done.stdout)
     return told
@@ -236,7 +238,11 @@ def _served(application: str) -> Iterator[int]:
         yield port
     finally:
         server.terminate()
-        server.wait(timeout=_START_SECONDS)
+        try:
+            server.wait(timeout=_START_SECONDS)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
 
 
 def _wait_for(port: int) -> None:

@@ -14,6 +14,8 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+_PATIENCE = 10.0  # seconds for one answer
+
 
 def run(*, port: int, requests: Sequence[bytes], connections: int, seconds: float) -> dict[str, Any]:
     """Send the requests over and over on keep-alive connections and measure."""
@@ -47,7 +49,7 @@ def run(*, port: int, requests: Sequence[bytes], connections: int, seconds: floa
 def _send_until(stop_at: float, *, port: int, requests: Sequence[bytes], first: int) -> list[float]:
     times = []
     place = first
-    with socket.create_connection(("127.0.0.1", port)) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=_PATIENCE) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         while (began := time.perf_counter()) < stop_at:
             connection.sendall(requests[place % len(requests)])

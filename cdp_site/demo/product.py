@@ -1,8 +1,10 @@
-"""The product as the demo runs it: `manage.py up` as a child, its words in a file beside the data."""
+"""The product as demo and benchmark run it: `manage.py up` as a child, its words in a file."""
 
+import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
@@ -19,17 +21,21 @@ _LINES = 20  # of the log, shown when it does not start
 class Product:
     """A running product; a context manager."""
 
-    def __init__(self, *, directory: Path, log: Path, url: str) -> None:
+    def __init__(
+        self, *, directory: Path, log: Path, url: str, settings: Mapping[str, str] | None = None
+    ) -> None:
         """Be ready to start.
 
         Args:
             directory: where manage.py is.
             log: what the product says goes there.
             url: where it will answer.
+            settings: environment variables for it beside our own.
         """
         self._directory = directory
         self._log = log
         self._url = url
+        self._environment = {**os.environ, **(settings or {})}
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -37,10 +43,11 @@ class Product:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "cdp_site.demo.run_product"],
                 cwd=self._directory,
+                env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                # Ctrl-C is for the demo, which then stops the product in order.
+                # Ctrl-C is for our caller, who then stops the product in order.
                 start_new_session=True,
             )
         try:

@@ -1,4 +1,4 @@
-"""Program of the demo's product: what `manage.py up` does, ended when the demo ends."""
+"""Program of the child: what `manage.py up` does, ended when whoever started it ends."""
 
 import os
 import signal

@@ -28,7 +28,8 @@ SELECT least(
     (SELECT min(due_at) FROM segments_due WHERE due_at > coalesce(%(after)s, '-infinity'::timestamptz))
 )
 """
-# The index is (destination, due_at): step from destination to destination, one probe each.
+# The index is (destination, due_at): step from destination to destination, one probe each. What no sender
+# would take, as of a connection not in use, must call none: with each notification it would be in vain.
 _NEXT_DELIVERY = """
 WITH RECURSIVE lane AS (
     (SELECT destination FROM connectors_delivery
@@ -39,13 +40,19 @@ WITH RECURSIVE lane AS (
             ORDER BY destination LIMIT 1)
     FROM lane WHERE lane.destination IS NOT NULL
 )
-SELECT min(next.due_at)
-FROM lane CROSS JOIN LATERAL (
+SELECT min(greatest(next.due_at, rest.paused_until))
+FROM lane
+LEFT JOIN connectors_destination AS rest ON rest.name = lane.destination
+CROSS JOIN LATERAL (
     SELECT due_at FROM connectors_delivery
     WHERE state IN ('queued', 'sending') AND destination = lane.destination
       AND due_at > coalesce(%(after)s, '-infinity'::timestamptz)
     ORDER BY due_at LIMIT 1
 ) AS next
+WHERE NOT EXISTS (
+    SELECT FROM connectors_connection AS gate
+    WHERE 'connection:' || gate.slug = lane.destination AND NOT gate.is_active
+)
 """
 
 
@@ -62,7 +69,7 @@ def next_run_due(*, after: datetime | None) -> datetime | None:
 
 
 def next_delivery_due(*, after: datetime | None) -> datetime | None:
-    """When the next delivery is due, or was; `after` leaves out those due until then."""
+    """When the next delivery that may go out is due, or was; `after` leaves out those due until then."""
     return _one(_NEXT_DELIVERY, after=after)
 
 

@@ -25,6 +25,7 @@ from cdp_site.processes.jobs import JOBS, SWEEP_LAG, Job
 from cdp_site.processes.queries import LANE_LOCK_CLASS, next_delivery_due
 from cdp_site.processes.vitals import Outcome, Vitals
 from cdp_site.wakeup import Bell
+from connectors.models import Destination
 from tests import build
 
 HANG = 30.0
@@ -212,6 +213,20 @@ def test_next_delivery_due__is_the_earliest_of_all_destinations() -> None:
     assert next_delivery_due(after=None) == now + timedelta(minutes=3)
     assert next_delivery_due(after=now + timedelta(minutes=5)) == now + timedelta(minutes=7)
     assert next_delivery_due(after=now + timedelta(minutes=9)) is None
+
+
+@pytest.mark.django_db
+def test_next_delivery_due__waits_for_a_pause_and_not_for_a_connection_out_of_use() -> None:
+    now = timezone.now()
+    person = build.person()
+    build.connection(slug="off", is_active=False)
+    build.delivery(person=person, state="queued", destination="connection:off", due_at=now)
+    assert next_delivery_due(after=None) is None
+    build.connection(slug="on")
+    build.delivery(person=person, state="queued", destination="connection:on", due_at=now)
+    assert next_delivery_due(after=None) == now
+    Destination.objects.create(name="connection:on", paused_until=now + timedelta(minutes=2))
+    assert next_delivery_due(after=None) == now + timedelta(minutes=2)
 
 
 @pytest.mark.usefixtures("fresh_connection")

@@ -1,56 +1,80 @@
 """Measure the product beside its limits, in a database of its own, and print a table."""
 
 import os
+import signal
 import subprocess
 import sys
 from argparse import ArgumentParser
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
+from types import FrameType
 from typing import Any
 from urllib.parse import quote
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.utils.translation import gettext as _
 
 from cdp_site.bench import drain, ingest, latency
+from cdp_site.demo.client import Unexpected
+from cdp_site.processes.parent import die_with_parent
 
 PARTS = ("ingest", "drain", "latency")
 _DATABASE = "wayfare_bench"
 _INSIDE = "WAYFARE_BENCH_INSIDE"
+_STOP = 90.0  # seconds for the inner process to end what it started
 
 
 class Command(BaseCommand):
     help = _("Measure ingest, drain and latency, each beside its limit in the same run.")
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("parts", nargs="*", choices=PARTS, default=[], help=_("Only these parts."))
+        # No default here: argparse would look for the empty list itself among the choices.
+        parser.add_argument("parts", nargs="*", choices=PARTS, help=_("Only these parts."))
 
     def handle(self, *args: Any, **options: Any) -> None:
         parts = options["parts"] or PARTS
-        if os.environ.get(_INSIDE):
-            self._measure(parts)
-            return
-        url = self._fresh_database()
-        environment = {**os.environ, "DATABASE_URL": url, _INSIDE: "1"}
-        done = subprocess.run(
+        with _ended_once():
+            if os.environ.get(_INSIDE):
+                die_with_parent(signal.SIGTERM)
+                self._measure(parts)
+            else:
+                self._measure_apart(parts)
+
+    def _measure_apart(self, parts: Sequence[str]) -> None:
+        """Measure in a process that knows no other database than the new one."""
+        environment = {**os.environ, "DATABASE_URL": self._fresh_database(), _INSIDE: "1"}
+        inner = subprocess.Popen(
             [sys.executable, "manage.py", "bench", *parts],
             cwd=settings.BASE_DIR,
             env=environment,
-            check=False,
+            start_new_session=True,  # Ctrl-C is for us
         )
-        self._drop_database()
-        sys.exit(done.returncode)
+        try:
+            code = inner.wait()
+        finally:
+            _end(inner)
+            self._drop_database()
+        if code:
+            raise CommandError(_("The measurement failed, see above."), returncode=code)
 
-    def _measure(self, parts: Any) -> None:
+    def _measure(self, parts: Sequence[str]) -> None:
         call_command("migrate", verbosity=0)
-        if "ingest" in parts:
-            self._table(_("Ingest"), [asdict(row) for row in ingest.measure()])
-        if "drain" in parts:
-            self._table(_("Drain"), [asdict(row) for row in drain.measure()])
-        if "latency" in parts:
-            self._table(_("Latency"), [asdict(row) for row in latency.measure()])
+        measures: dict[str, tuple[str, Callable[[], Sequence[Any]]]] = {
+            "ingest": (_("Ingest"), ingest.measure),
+            "drain": (_("Drain"), drain.measure),
+            "latency": (_("Latency"), latency.measure),
+        }
+        try:
+            for part in PARTS:
+                if part in parts:
+                    title, measure = measures[part]
+                    self._table(title, [asdict(row) for row in measure()])
+        except (latency.Missed, Unexpected, OSError, subprocess.SubprocessError) as error:
+            raise CommandError(str(error)) from error
 
     def _table(self, title: str, rows: list[dict[str, Any]]) -> None:
         shown = [{name: _text(value) for name, value in row.items()} for row in rows]
@@ -59,6 +83,7 @@ class Command(BaseCommand):
         self.stdout.write("  ".join(name.ljust(width) for name, width in widths.items()))
         for row in shown:
             self.stdout.write("  ".join(row[name].ljust(width) for name, width in widths.items()))
+        self.stdout.flush()
 
     def _fresh_database(self) -> str:
         self._drop_database()
@@ -78,3 +103,29 @@ def _text(value: Any) -> str:
     if value is None:
         return ""
     return f"{value:,.2f}" if isinstance(value, float) else str(value)
+
+
+@contextmanager
+def _ended_once() -> Iterator[None]:
+    """Let the first signal end us through all `finally`s; those after it must not cut them short."""
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        for one in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(one, signal.SIG_IGN)
+        raise SystemExit(128 + number)
+
+    before = {one: signal.signal(one, end) for one in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
+def _end(inner: subprocess.Popen[bytes]) -> None:
+    inner.terminate()
+    try:
+        inner.wait(timeout=_STOP)
+    except subprocess.TimeoutExpired:
+        inner.kill()
+        inner.wait()
