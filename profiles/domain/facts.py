@@ -44,7 +44,7 @@ class TraitChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stay:
-    """One stay in a segment."""
+    """One stay in a segment or on a list."""
 
     entered_at: datetime
     left_at: datetime | None = None
@@ -71,7 +71,9 @@ class Facts:
     consent: Mapping[str, bool] = field(default_factory=dict)
     identities: frozenset[str] = frozenset()  # kinds held
     stays: Mapping[str, Sequence[Stay]] = field(default_factory=dict)  # segment slug -> stays, oldest first
+    lists: Mapping[str, Sequence[Stay]] = field(default_factory=dict)  # slug -> when added by hand
     events_of: Callable[[str], Sequence[Event]] = no_events
+    # Of the traits whose history the rules declared, oldest first.
     trait_history: Mapping[str, Sequence[TraitChange]] = field(default_factory=dict)
     event: Event | None = None  # the message being processed; it counts even if its ts lies after now
     entry: Event | None = None  # the message that began the run

@@ -58,10 +58,14 @@ def _lines(tree: Json, depth: int, translator: Translator) -> Iterator[ReasonLin
 
 
 def _seen(node: str, seen: Json, translator: Translator) -> str:
-    if node == "event":
+    if node in ("event", "engagement"):
         return translator.ngettext("{n} time", "{n} times", seen).format(n=seen)
     if seen is None:
         return translator.gettext("not known")
+    if node == "has_been":
+        return translator.gettext("since {moment}").format(moment=seen)
+    if isinstance(seen, list):
+        return ", ".join(_seen("", one, translator) for one in seen)
     if isinstance(seen, bool):
         return translator.gettext("yes") if seen else translator.gettext("no")
     return str(seen)

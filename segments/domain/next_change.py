@@ -4,18 +4,17 @@
 though nothing new arrives. It may be early, never late; None is never. Whoever asks again at that moment,
 and asks for the next one then, misses no change. A message being processed counts as it does for `now`.
 
-Each part names the moments at which its own answer may turn (`_turns`); the whole is asked at the first of
-them, then at the next, until it answers otherwise or `MOST_STEPS` were tried.
+Each part names the moments at which its own answer may turn; the whole is asked at the first of them, then
+at the next, until it answers otherwise or `MOST_STEPS` were tried.
 """
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import chain
 from typing import Final, assert_never
 from zoneinfo import ZoneInfo
 
-from profiles.domain.facts import Event, Facts, Json
+from profiles.domain.facts import Event, Facts, Json, Stay
 from segments.domain.conditions import (
     BeforeLast,
     Condition,
@@ -23,11 +22,20 @@ from segments.domain.conditions import (
     ContextTest,
     CountOperator,
     During,
+    Engagement,
     EventCount,
+    EventHad,
+    EventLeaf,
+    EventSequence,
+    EventTotal,
+    HasBeen,
     IdentityKnown,
+    InBucket,
     InSegment,
     Last,
     Leaf,
+    OnList,
+    PersonLeaf,
     Source,
     TraitTest,
     leaves,
@@ -80,9 +88,14 @@ def next_change(condition: Condition, facts: Facts, now: datetime) -> datetime |
 
 def _leaf_turn(leaf: Leaf, facts: Facts, now: datetime) -> datetime | None:
     """The first moment after `now` at which one part may turn."""
-    if isinstance(leaf, EventCount) and _is_settled_by_newest(leaf):
+    if isinstance(leaf, Engagement):
+        leaf = leaf.as_events()
+    if isinstance(leaf, EventCount) and _is_settled_by_newest(leaf, facts, now):
         return _newest_turn(leaf, facts, now)
-    return _first_turn(leaf, facts, now, _turns(leaf, facts, Moment(now=now, zone=facts.zone)))
+    moment = Moment(now=now, zone=facts.zone)
+    if isinstance(leaf, EventLeaf):
+        return _first_turn(leaf, facts, now, _event_turns(leaf, facts, moment))
+    return _first_turn(leaf, facts, now, _person_turns(leaf, facts, moment))
 
 
 def _first_turn(leaf: Leaf, facts: Facts, now: datetime, turns: Iterable[datetime]) -> datetime | None:
@@ -95,47 +108,80 @@ def _first_turn(leaf: Leaf, facts: Facts, now: datetime, turns: Iterable[datetim
     return None
 
 
-def _turns(leaf: Leaf, facts: Facts, moment: Moment) -> Iterator[datetime]:
-    """Moments that include each one after now at which the answer of a part turns."""
+# Each of these names moments that include every one after now at which the answer turns.
+
+
+def _person_turns(leaf: PersonLeaf, facts: Facts, moment: Moment) -> Iterator[datetime]:
     match leaf:
         case TraitTest():
-            return _value_turns(value_at(facts.traits, leaf.path), leaf.comparison, moment)
+            yield from _value_turns(value_at(facts.traits, leaf.path), leaf.comparison, moment)
         case ContextTest():
-            seen = None if facts.event is None else value_at(facts.event.context, leaf.path)
-            return _value_turns(seen, leaf.comparison, moment)
-        case EventCount():
-            return chain.from_iterable(
-                _event_turns(leaf, event, moment) for event in _all_events(leaf.name, facts)
-            )
+            if facts.event is not None:
+                seen = value_at(facts.event.context, leaf.path)
+                yield from _value_turns(seen, leaf.comparison, moment)
+        case HasBeen():
+            for change in facts.trait_history.get(leaf.path[0], ()):
+                yield from (change.at, change.at + leaf.length.exact())
         case InSegment():
-            edges = (
-                edge
-                for stay in facts.stays.get(leaf.slug, ())
-                for edge in (stay.entered_at, stay.left_at)
-                if edge is not None
-            )
-            return chain.from_iterable(_window_turns(edge, leaf.during) for edge in edges)
-        case ConsentIs() | IdentityKnown():
-            return iter(())
+            for edge in _edges(facts.stays.get(leaf.slug, ())):
+                yield from _window_turns(edge, leaf.during)
+        case OnList():
+            yield from _edges(facts.lists.get(leaf.slug, ()))
+        case InBucket() | ConsentIs() | IdentityKnown():
+            return
         case _:
             assert_never(leaf)
+
+
+def _edges(stays: Iterable[Stay]) -> Iterator[datetime]:
+    for stay in stays:
+        yield stay.entered_at
+        if stay.left_at is not None:
+            yield stay.left_at
 
 
 # -- events --------------------------------------------------------------------------------------------
 
 
+def _event_turns(leaf: EventLeaf, facts: Facts, moment: Moment) -> Iterator[datetime]:
+    match leaf:
+        case EventCount() | EventTotal():
+            asked = [(leaf.name, leaf.where)]
+        case EventHad():
+            asked = [(leaf.name, (*leaf.where, *leaf.had))]
+        case EventSequence():
+            asked = [(step.name, step.tests) for step in leaf.steps]
+            yield from _time_outs(leaf, facts)
+        case Engagement():
+            raise AssertionError("asked as the events it stands for")
+        case _:
+            assert_never(leaf)
+    for name, tests in asked:
+        moving = [test for test in tests if moves(test.comparison)]
+        for event in _all_events(name, facts):
+            turns = list(_window_turns(event.ts, leaf.during))
+            if not moving and turns[-1] <= moment.now and event is not facts.event:
+                break  # those before it have turned as well
+            yield from turns
+            for test in moving:
+                document = event.properties if test.source is Source.PROPERTY else event.context
+                yield from _value_turns(value_at(document, test.path), test.comparison, moment)
+
+
+def _time_outs(leaf: EventSequence, facts: Facts) -> Iterator[datetime]:
+    """When it is certain that something did not follow an event in its time."""
+    for place, step in enumerate(leaf.steps):
+        if step.is_not and step.within is not None:
+            before = next(one for one in reversed(leaf.steps[:place]) if not one.is_not)
+            for event in _all_events(before.name, facts):
+                yield event.ts + step.within.exact()
+
+
 def _all_events(name: str, facts: Facts) -> Iterator[Event]:
-    yield from facts.events_of(name)
+    """The events of a name, the latest first, and the one being processed."""
     if facts.event is not None:
         yield facts.event
-
-
-def _event_turns(leaf: EventCount, event: Event, moment: Moment) -> Iterator[datetime]:
-    yield from _window_turns(event.ts, leaf.during)
-    for test in leaf.where:
-        if moves(test.comparison):
-            document = event.properties if test.source is Source.PROPERTY else event.context
-            yield from _value_turns(value_at(document, test.path), test.comparison, moment)
+    yield from reversed(facts.events_of(name))
 
 
 def _window_turns(at: datetime, during: During) -> Iterator[datetime]:
@@ -145,31 +191,28 @@ def _window_turns(at: datetime, during: During) -> Iterator[datetime]:
         yield at + during.length.exact()
 
 
-def _is_settled_by_newest(leaf: EventCount) -> bool:
-    return (
-        isinstance(leaf.during, Last)
-        and leaf.count.op is CountOperator.AT_LEAST
-        and not any(moves(test.comparison) for test in leaf.where)
-    )
+def _is_settled_by_newest(leaf: EventCount, facts: Facts, now: datetime) -> bool:
+    """Whether the newest events alone say when at least n in the last while is over."""
+    if not isinstance(leaf.during, Last) or leaf.count.op is not CountOperator.AT_LEAST:
+        return False
+    if facts.event is not None or any(moves(test.comparison) for test in leaf.where):
+        return False
+    history = facts.events_of(leaf.name)
+    return not history or history[-1].ts <= now
 
 
 def _newest_turn(leaf: EventCount, facts: Facts, now: datetime) -> datetime | None:
-    """At least n in the last while: with the n newest all gone but n - 1, it is over."""
-    history = facts.events_of(leaf.name)
-    is_simple = facts.event is None and not (history and history[-1].ts > now)
-    if not is_simple:
-        moment = Moment(now=now, zone=facts.zone)
-        return _first_turn(leaf, facts, now, _turns(leaf, facts, moment))
+    """When the n-th newest is too old."""
     assert isinstance(leaf.during, Last)
     length = leaf.during.length.exact()
     moment = Moment(now=now, zone=facts.zone)
-    left = leaf.count.value
-    for event in reversed(history):
-        if left == 0 or event.ts + length <= now:
+    missing = leaf.count.value
+    for event in reversed(facts.events_of(leaf.name)):
+        if missing == 0 or event.ts + length <= now:
             return None
         if all(passes(test, event, facts=facts, moment=moment) for test in leaf.where):
-            left -= 1
-            if left == 0:
+            missing -= 1
+            if missing == 0:
                 return event.ts + length
     return None
 

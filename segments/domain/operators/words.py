@@ -106,6 +106,14 @@ class EntryValue:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StepValue:
+    """Whatever stands at `path` of the event that an earlier step of a sequence matched."""
+
+    step: int
+    path: Path  # among the properties
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ItemTest:
     """A comparison of one part of a list's item."""
 
@@ -114,7 +122,7 @@ class ItemTest:
 
 
 Value: TypeAlias = (
-    "Scalar | tuple[Scalar, ...] | Range | Pattern | DateValue | Length | Today | EntryValue"
+    "Scalar | tuple[Scalar, ...] | Range | Pattern | DateValue | Length | Today | EntryValue | StepValue"
     " | tuple[ItemTest, ...] | Comparison | None"
 )
 

@@ -12,6 +12,7 @@ from segments.domain.operators import (
     ItemTest,
     Operator,
     Range,
+    StepValue,
     Takes,
     Today,
     Value,
@@ -39,6 +40,8 @@ from segments.domain.values import (
     parse_length,
 )
 
+SameAs = Callable[[Json, str], "EntryValue | StepValue"]
+
 _NUMBER_OPERATORS: Final = frozenset(
     {
         Operator.IS,
@@ -52,13 +55,18 @@ _NUMBER_OPERATORS: Final = frozenset(
 )
 
 
-def read_comparison(keys: Keys, depth: int, budget: Budget, *, may_enter: bool = False) -> Comparison:
+def read_comparison(keys: Keys, depth: int, budget: Budget, *, same_as: SameAs | None = None) -> Comparison:
+    """Read an operator with its value.
+
+    Args:
+        same_as: reads what the value may be compared with instead of a value; None: nothing.
+    """
     op = read_word(Operator, keys.take("op"), keys.where("op"))
     row = OPERATORS[op]
     ignore_case = _ignore_case(keys, has_case=row.has_case)
     value: Value
-    if may_enter and row.takes_entry and keys.has("same_as"):
-        value = _same_as(keys, budget)
+    if same_as is not None and row.takes_entry and keys.has("same_as"):
+        value = same_as(keys.take("same_as"), keys.where("same_as"))
     elif row.takes is Takes.NOTHING:
         value = None
     elif row.takes is Takes.TESTS:
@@ -85,18 +93,18 @@ def _has_text(value: Value) -> bool:
     return isinstance(value, str | Pattern | EntryValue)
 
 
-def _same_as(keys: Keys, budget: Budget) -> EntryValue:
-    where = keys.where("same_as")
-    budget.need_entry(where)
-    entry = Keys(keys.take("same_as"), where)
-    path = read_path(entry.take("entry"), entry.where("entry"))
+def read_entry(document: Json, path: str, *, budget: Budget) -> EntryValue:
+    """Read what stands in the message that began the run."""
+    budget.need_entry(path)
+    entry = Keys(document, path)
+    looked_at = read_path(entry.take("entry"), entry.where("entry"))
     entry.finish()
-    if path[0] not in ("properties", "context") or len(path) < 2:
+    if looked_at[0] not in ("properties", "context") or len(looked_at) < 2:
         raise ConditionError(
-            f"{where}.entry",
+            f"{path}.entry",
             gettext_noop("must begin with properties. or context., and name something there"),
         )
-    return EntryValue(path=path)
+    return EntryValue(path=looked_at)
 
 
 def _item_tests(keys: Keys, depth: int, budget: Budget) -> tuple[ItemTest, ...]:
@@ -119,7 +127,7 @@ def _item_test(document: Json, path: str, depth: int, budget: Budget) -> ItemTes
     return test
 
 
-def _number(value: Json, path: str) -> Decimal:
+def read_number(value: Json, path: str) -> Decimal:
     exact = number(value)
     if exact is None:
         raise ConditionError(path, gettext_noop("must be a number"))
@@ -138,7 +146,7 @@ def _scalar(value: Json, path: str) -> Scalar:
         )
     if value is None or isinstance(value, list | dict):
         raise ConditionError(path, gettext_noop("must be a text or a number"))
-    return _number(value, path)
+    return read_number(value, path)
 
 
 def _item(value: Json, path: str) -> Scalar:
@@ -163,7 +171,7 @@ def _range(value: Json, path: str) -> Range:
     ends = read_list(value, path)
     if len(ends) != 2:
         raise ConditionError(path, gettext_noop("must hold two numbers"))
-    low, high = (_number(end, f"{path}[{place}]") for place, end in enumerate(ends))
+    low, high = (read_number(end, f"{path}[{place}]") for place, end in enumerate(ends))
     if low > high:
         raise ConditionError(path, gettext_noop("must begin with the smaller number"))
     return Range(low=low, high=high)
@@ -212,10 +220,16 @@ def _return(value: Json, path: str) -> Value:
 
 def _item_count(value: Json, path: str) -> Comparison:
     keys = Keys(value, path)
-    comparison = read_comparison(keys, 0, Budget(allow_entry=False))
+    comparison = read_number_comparison(keys)
     keys.finish()
+    return comparison
+
+
+def read_number_comparison(keys: Keys) -> Comparison:
+    """Read an operator that compares with numbers."""
+    comparison = read_comparison(keys, 0, Budget(allow_entry=False))
     if comparison.op not in _NUMBER_OPERATORS or isinstance(comparison.value, str):
-        raise ConditionError(path, gettext_noop("must compare numbers"))
+        raise ConditionError(keys.path, gettext_noop("must compare numbers"))
     return comparison
 
 
@@ -225,7 +239,7 @@ _VALUES: Final[Mapping[Takes, Callable[[Json, str], Value]]] = {
     Takes.ITEMS: _items,
     Takes.TEXT: partial(read_text, may_be_empty=False),
     Takes.PATTERN: _pattern,
-    Takes.NUMBER: _number,
+    Takes.NUMBER: read_number,
     Takes.RANGE: _range,
     Takes.DATE: read_date,
     Takes.DAY: _day,

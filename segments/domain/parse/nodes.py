@@ -1,42 +1,31 @@
-"""One function per kind of node, and the table of them."""
+"""One function per kind of node, and the table of them; those about events stand in `events`."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final
 
 from segments.domain.conditions import (
     AllOf,
     AnyOf,
-    BeforeLast,
-    Between,
     Condition,
     ConsentIs,
     ConsentState,
     ContextTest,
-    Count,
-    CountOperator,
-    During,
-    EventCount,
-    Ever,
+    HasBeen,
     IdentityKnown,
+    InBucket,
     InSegment,
-    Last,
     NoneOf,
-    SinceEntry,
-    Source,
+    OnList,
+    Position,
+    Span,
     Standing,
-    Test,
     TraitTest,
 )
-from segments.domain.parse.comparisons import exact_length, read_comparison, read_date
-from segments.domain.parse.keys import (
-    LARGEST_COUNT,
-    Budget,
-    ConditionError,
-    Keys,
-    read_list,
-    read_path,
-    read_word,
-)
+from segments.domain.operators import moves
+from segments.domain.parse import events
+from segments.domain.parse.comparisons import exact_length, read_comparison, read_number
+from segments.domain.parse.keys import Budget, ConditionError, Keys, read_list, read_path, read_word
 from segments.domain.phrases import Phrase, gettext_noop
 from segments.domain.values import Json
 
@@ -59,6 +48,8 @@ def _condition(document: Json, path: str, depth: int, budget: Budget) -> Conditi
     budget.spend(path, depth=depth)
     keys = Keys(document, path)
     kinds = [kind for kind in NODES if keys.has(kind)]
+    if kinds == ["event", "total"]:  # a total names its events so
+        kinds = ["total"]
     if len(kinds) != 1:
         choices = Phrase(
             gettext_noop("must have exactly one of the keys {kinds}"), {"kinds": ", ".join(NODES)}
@@ -93,20 +84,6 @@ def _context(keys: Keys, depth: int, budget: Budget) -> Condition:
     return ContextTest(path=path, comparison=read_comparison(keys, depth, budget))
 
 
-def _event(keys: Keys, depth: int, budget: Budget) -> Condition:
-    name = keys.text("event")
-    where = read_list(keys.take("where"), keys.where("where")) if keys.has("where") else []
-    return EventCount(
-        name=name,
-        where=tuple(
-            _test(test, f"{keys.where('where')}[{place}]", depth + 1, budget)
-            for place, test in enumerate(where)
-        ),
-        count=_count(keys.take("count"), keys.where("count")) if keys.has("count") else Count(),
-        during=_during(keys, budget),
-    )
-
-
 def _segment(keys: Keys, depth: int, budget: Budget) -> Condition:
     slug = keys.text("segment")
     standing = read_word(Standing, keys.take("is"), keys.where("is"))
@@ -114,7 +91,37 @@ def _segment(keys: Keys, depth: int, budget: Budget) -> Condition:
         raise ConditionError(
             keys.where("during"), gettext_noop("goes with member or left only: since when or until when")
         )
-    return InSegment(slug=slug, standing=standing, during=_during(keys, budget))
+    return InSegment(slug=slug, standing=standing, during=events.read_during(keys, budget))
+
+
+def _has_been(keys: Keys, depth: int, budget: Budget) -> Condition:
+    where = keys.where("has_been")
+    budget.spend(where, depth=depth + 1)
+    test = Keys(keys.take("has_been"), where)
+    path = read_path(test.take("trait"), test.where("trait"))
+    comparison = read_comparison(test, depth + 1, budget)
+    test.finish()
+    if moves(comparison):
+        raise ConditionError(
+            test.where("op"), gettext_noop("changes with the clock: how long it has held cannot be told")
+        )
+    lasted = Keys(keys.take("for"), keys.where("for"))
+    span = read_word(Span, lasted.take("op"), lasted.where("op"))
+    length = exact_length(lasted.take("value"), lasted.where("value"))
+    lasted.finish()
+    return HasBeen(path=path, comparison=comparison, span=span, length=length)
+
+
+def _list(keys: Keys, depth: int, budget: Budget) -> Condition:
+    return OnList(slug=keys.text("list"))
+
+
+def _bucket(keys: Keys, depth: int, budget: Budget) -> Condition:
+    salt = keys.text("bucket")
+    start, end = (read_number(keys.take(key), keys.where(key)) for key in ("from", "to"))
+    if not 0 <= start < end <= 100:
+        raise ConditionError(keys.where("to"), gettext_noop("must be more than from, and both from 0 to 100"))
+    return InBucket(salt=salt, start=start, end=end)
 
 
 def _consent(keys: Keys, depth: int, budget: Budget) -> Condition:
@@ -133,85 +140,17 @@ NODES: Final[Mapping[str, _Parser]] = {
     "any": _group(lambda parts: AnyOf(of=parts), "any"),
     "none": _group(lambda parts: NoneOf(of=parts), "none"),
     "trait": _trait,
-    "event": _event,
+    "has_been": _has_been,
+    "event": events.read_event,
+    "total": events.read_total,
+    "last": partial(events.read_position, position=Position.LAST),
+    "first": partial(events.read_position, position=Position.FIRST),
+    "sequence": events.read_sequence,
+    "engagement": events.read_engagement,
     "segment": _segment,
+    "list": _list,
+    "bucket": _bucket,
     "consent": _consent,
     "known": _known,
     "context": _context,
 }
-
-
-def _test(document: Json, path: str, depth: int, budget: Budget) -> Test:
-    budget.spend(path, depth=depth)
-    keys = Keys(document, path)
-    sources = [source for source in Source if keys.has(source)]
-    if len(sources) != 1:
-        raise ConditionError(
-            path,
-            Phrase(gettext_noop("must have exactly one of the keys {kinds}"), {"kinds": ", ".join(Source)}),
-        )
-    source = sources[0]
-    looked_at = read_path(keys.take(source), keys.where(source))
-    test = Test(
-        source=source, path=looked_at, comparison=read_comparison(keys, depth, budget, may_enter=True)
-    )
-    keys.finish()
-    return test
-
-
-def _count(document: Json, path: str) -> Count:
-    keys = Keys(document, path)
-    op = read_word(CountOperator, keys.take("op"), keys.where("op"))
-    value = keys.take("value")
-    keys.finish()
-    if type(value) is not int:
-        raise ConditionError(f"{path}.value", gettext_noop("must be a whole number"))
-    if not 0 <= value <= LARGEST_COUNT:
-        raise ConditionError(
-            f"{path}.value", Phrase(gettext_noop("must be from 0 to {most}"), {"most": LARGEST_COUNT})
-        )
-    return Count(op=op, value=value)
-
-
-def _during(keys: Keys, budget: Budget) -> During:
-    if not keys.has("during"):
-        return Ever()
-    where = keys.where("during")
-    window = Keys(keys.take("during"), where)
-    kinds = [kind for kind in ("last", "before_last", "between", "since") if window.has(kind)]
-    if len(kinds) != 1:
-        raise ConditionError(
-            where,
-            Phrase(
-                gettext_noop("must have exactly one of the keys {kinds}"),
-                {"kinds": "last, before_last, between, since"},
-            ),
-        )
-    value = window.take(kinds[0])
-    window.finish()
-    return _window(kinds[0], value, window.where(kinds[0]), budget)
-
-
-def _window(kind: str, value: Json, path: str, budget: Budget) -> During:
-    match kind:
-        case "last":
-            return Last(length=exact_length(value, path))
-        case "before_last":
-            return BeforeLast(length=exact_length(value, path))
-        case "between":
-            return _between(value, path)
-        case _:
-            budget.need_entry(path)
-            if value != "entry":
-                raise ConditionError(path, gettext_noop("must be entry"))
-            return SinceEntry()
-
-
-def _between(value: Json, path: str) -> Between:
-    ends = read_list(value, path)
-    if len(ends) != 2:
-        raise ConditionError(path, gettext_noop("must hold two dates, from and to"))
-    start, end = read_date(ends[0], f"{path}[0]"), read_date(ends[1], f"{path}[1]")
-    if type(start) is type(end) and str(start) >= str(end):
-        raise ConditionError(path, gettext_noop("must end after it begins"))
-    return Between(start=start, end=end)

@@ -1,5 +1,6 @@
 """A tree as JSON."""
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any, assert_never
 
@@ -8,21 +9,44 @@ from segments.domain.conditions import (
     AnyOf,
     BeforeLast,
     Between,
+    By,
+    Channel,
     Condition,
     ConsentIs,
     ContextTest,
     Count,
     During,
+    Engagement,
     EventCount,
+    EventHad,
+    EventLeaf,
+    EventSequence,
+    EventTotal,
     Ever,
+    HasBeen,
     IdentityKnown,
+    InBucket,
     InSegment,
     Last,
     NoneOf,
+    OnList,
+    PersonLeaf,
+    SequenceStep,
     SinceEntry,
+    Test,
     TraitTest,
 )
-from segments.domain.operators import OPERATORS, Comparison, EntryValue, ItemTest, Range, Takes, Today, Value
+from segments.domain.operators import (
+    OPERATORS,
+    Comparison,
+    EntryValue,
+    ItemTest,
+    Range,
+    StepValue,
+    Takes,
+    Today,
+    Value,
+)
 from segments.domain.patterns import Pattern
 from segments.domain.values import DateValue, Json, Length, json_number
 
@@ -36,36 +60,87 @@ def to_json(condition: Condition) -> dict[str, Any]:
             return {"any": [to_json(part) for part in condition.of]}
         case NoneOf():
             return {"none": [to_json(part) for part in condition.of]}
-        case TraitTest():
-            return {"trait": ".".join(condition.path), **_comparison_json(condition.comparison)}
-        case ContextTest():
-            return {"context": ".".join(condition.path), **_comparison_json(condition.comparison)}
-        case EventCount():
-            return _event_json(condition)
-        case InSegment():
-            return {
-                "segment": condition.slug,
-                "is": str(condition.standing),
-                **_during_json(condition.during),
-            }
-        case ConsentIs():
-            return {"consent": condition.category, "is": str(condition.state)}
-        case IdentityKnown():
-            return {"known": condition.kind}
         case _:
-            assert_never(condition)
+            return _event_json(condition) if isinstance(condition, EventLeaf) else _person_json(condition)
 
 
-def _event_json(condition: EventCount) -> dict[str, Any]:
-    document: dict[str, Any] = {"event": condition.name}
-    if condition.where:
-        document["where"] = [
-            {str(test.source): ".".join(test.path), **_comparison_json(test.comparison)}
-            for test in condition.where
-        ]
-    if condition.count != Count():
-        document["count"] = {"op": str(condition.count.op), "value": condition.count.value}
-    return document | _during_json(condition.during)
+def _person_json(leaf: PersonLeaf) -> dict[str, Any]:
+    match leaf:
+        case TraitTest():
+            return {"trait": ".".join(leaf.path), **_comparison_json(leaf.comparison)}
+        case HasBeen():
+            test = {"trait": ".".join(leaf.path), **_comparison_json(leaf.comparison)}
+            return {"has_been": test, "for": {"op": str(leaf.span), "value": str(leaf.length)}}
+        case ContextTest():
+            return {"context": ".".join(leaf.path), **_comparison_json(leaf.comparison)}
+        case InSegment():
+            return {"segment": leaf.slug, "is": str(leaf.standing), **_during_json(leaf.during)}
+        case OnList():
+            return {"list": leaf.slug}
+        case InBucket():
+            return {"bucket": leaf.salt, "from": json_number(leaf.start), "to": json_number(leaf.end)}
+        case ConsentIs():
+            return {"consent": leaf.category, "is": str(leaf.state)}
+        case IdentityKnown():
+            return {"known": leaf.kind}
+        case _:
+            assert_never(leaf)
+
+
+def _event_json(leaf: EventLeaf) -> dict[str, Any]:
+    during = _during_json(leaf.during)
+    match leaf:
+        case EventCount():
+            return {
+                "event": leaf.name,
+                **_tests_json("where", leaf.where),
+                **_count_json(leaf.count),
+                **during,
+            }
+        case EventTotal():
+            return {
+                "total": str(leaf.kind),
+                "event": leaf.name,
+                "property": ".".join(leaf.path),
+                **_tests_json("where", leaf.where),
+                **during,
+                **_comparison_json(leaf.comparison),
+            }
+        case EventHad():
+            tests = {**_tests_json("where", leaf.where), **_tests_json("had", leaf.had)}
+            return {str(leaf.position): leaf.name, **tests, **during}
+        case EventSequence():
+            return {"sequence": [_step_json(step) for step in leaf.steps], **during}
+        case Engagement():
+            return _engagement_json(leaf) | during
+        case _:
+            assert_never(leaf)
+
+
+def _step_json(step: SequenceStep) -> dict[str, Any]:
+    document: dict[str, Any] = {"event": step.name, **_tests_json("where", step.where)}
+    if step.within is not None:
+        document["within"] = str(step.within)
+    return document | ({"not": True} if step.is_not else {})
+
+
+def _engagement_json(leaf: Engagement) -> dict[str, Any]:
+    document: dict[str, Any] = {"engagement": str(leaf.kind)}
+    if leaf.by is not By.HUMAN:
+        document["by"] = str(leaf.by)
+    if leaf.channel is not Channel.EMAIL:
+        document["channel"] = str(leaf.channel)
+    named = {"journey": leaf.journey, "step": leaf.step}
+    return document | {key: value for key, value in named.items() if value} | _count_json(leaf.count)
+
+
+def _tests_json(key: str, tests: Iterable[Test]) -> dict[str, Any]:
+    written = [{str(test.source): ".".join(test.path), **_comparison_json(test.comparison)} for test in tests]
+    return {key: written} if written else {}
+
+
+def _count_json(count: Count) -> dict[str, Any]:
+    return {} if count == Count() else {"count": {"op": str(count.op), "value": count.value}}
 
 
 def _during_json(during: During) -> dict[str, Any]:
@@ -89,6 +164,8 @@ def _comparison_json(comparison: Comparison) -> dict[str, Any]:
     takes = OPERATORS[comparison.op].takes
     if isinstance(comparison.value, EntryValue):
         document["same_as"] = {"entry": ".".join(comparison.value.path)}
+    elif isinstance(comparison.value, StepValue):
+        document["same_as"] = {"step": comparison.value.step, "property": ".".join(comparison.value.path)}
     elif takes is Takes.TESTS:
         document["tests"] = _value_json(comparison.value)
     elif takes is Takes.RETURN and isinstance(comparison.value, Length):
@@ -116,7 +193,7 @@ def _value_json(value: "Value | ItemTest") -> Json:
             return {"property": ".".join(value.path), **_comparison_json(value.comparison)}
         case Comparison():
             return _comparison_json(value)
-        case EntryValue():
+        case EntryValue() | StepValue():
             raise AssertionError("written by the comparison it stands in")
         case _:
             return _time_json(value)
