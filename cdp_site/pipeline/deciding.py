@@ -44,10 +44,12 @@ from segments.domain.conditions import Reads
 from segments.live import (
     Change,
     Dues,
+    Manual,
     fault_of,
     load_stays,
     next_moment,
     note_faults,
+    repoint_manual,
     segment_due,
     settle,
     store_changes,
@@ -75,6 +77,7 @@ class Decider:
     traits: list[TraitEntry]
     runs: Runs = field(init=False)
     dues: Dues = field(default_factory=Dues)
+    manual: Manual = field(default_factory=Manual)
     memberships: list[Change] = field(default_factory=list)
     deliveries: list[NewDelivery] = field(default_factory=list)
     cancelled: list[tuple[int, str]] = field(default_factory=list)
@@ -107,6 +110,7 @@ class Decider:
         old = [person for person in marked if not self.states[person].is_new]
         if self.rules.segments:
             self.dues.load(old)
+            self.manual.load(old, states=self.states)
         timers = [at for person in old if (at := self._next_due(person)) is not None]
         everything = reduce(Reads.__or__, needs.values(), Reads())
         store.load_values(self.states, [person for person in old if not self.states[person].has_values])
@@ -115,6 +119,8 @@ class Decider:
             {person: needs[person].event_names for person in old},
             since=since(everything, now=min([now, *timers])),
         )
+        keys = {person: reads.trait_histories for person, reads in needs.items() if reads.trait_histories}
+        store.load_histories(self.states, keys)
         if self.rules.segments:
             load_stays(self.states, old)
         journeys = {
@@ -166,6 +172,7 @@ class Decider:
         """Move the runs of a merged person over; of two with one key the older goes on."""
         self.merged_at[old] = now
         self.dues.drop(old)
+        self.manual.absorb(old=old, new=new)
         self._asked.pop(old, None)
         for run_id in self.runs.absorb(old=old, new=new, now=now):
             self._take_back(run_id, reason=Outcome.MERGED.value)
@@ -197,8 +204,8 @@ class Decider:
 
     def _segment_due(self, id_: int, facts: Facts, *, now: datetime) -> datetime | None:
         segment = self.rules.segments.get(id_)
-        if segment is None:  # paused or put away
-            return None
+        if segment is None or segment.slug in self.manual.of(facts.person_id, now=now):
+            return None  # paused or put away; or said by hand, which the clock does not change
         try:
             return segment_due(segment, facts, now=now)
         except Exception as error:  # as in settling: one rule stops no other
@@ -240,7 +247,14 @@ class Decider:
         if not asked:
             return
         facts = self._facts(person, event=event)
-        settled = settle(self.rules.segments, asked, facts, now=now, stays=self.states[person].stays)
+        settled = settle(
+            self.rules.segments,
+            asked,
+            facts,
+            now=now,
+            stays=self.states[person].stays,
+            manual=self.manual.of(person, now=now),
+        )
         self.memberships += settled.changes
         self._faults |= settled.faults
         self._asked[person] |= {("segment", id_): now for id_ in asked.union(settled.asked)}
@@ -349,7 +363,8 @@ class Decider:
 
     def _set_trait(self, run: OpenRun, key: str, value: Json, *, event: Event | None, now: datetime) -> None:
         state = self.states[run.person]
-        is_entry, before = state.set_trait(key, value, micros=micros_of(now))
+        arrival = event.arrival if event else 0
+        is_entry, before = state.set_trait(key, value, micros=micros_of(now), arrival=arrival)
         if not is_entry:
             return
         self.traits.append(
@@ -357,7 +372,7 @@ class Decider:
                 person=run.person,
                 key=key,
                 at=now,
-                arrival=event.arrival if event else 0,
+                arrival=arrival,
                 value=value,
                 source_id=None,
                 identity_id=None,
@@ -415,6 +430,7 @@ class Decider:
         old, new = [pair[0] for pair in stored], [pair[1] for pair in stored]
         if stored:
             repoint_stays(old, new)
+            repoint_manual(old, new)
         store_changes(self.memberships, survivor=merged)
         note_faults(self._faults)
         self.dues.write()

@@ -165,7 +165,7 @@ class Walk:
         changed: dict[str, tuple[object, object]] = {}
         micros = item.micros
         for key, value in item.traits.items():
-            is_entry, before = state.set_trait(key, value, micros=micros)
+            is_entry, before = state.set_trait(key, value, micros=micros, arrival=item.arrival)
             if not is_entry:
                 continue
             self.changes.traits.append(

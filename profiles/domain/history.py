@@ -8,15 +8,18 @@ message never overwrites a newer value.
 from bisect import insort
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from operator import attrgetter
 from uuid import UUID
 
 from profiles.domain.arrival import known_zone
-from profiles.domain.facts import Event, Facts, Json, Stay
+from profiles.domain.facts import Event, Facts, Json, Stay, TraitChange
 from profiles.domain.identity import EMAIL, Key
 
 _ORDER = attrgetter("order")
+_PLACE = attrgetter("at", "arrival")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -35,6 +38,9 @@ class PersonState:
     locale: str = ""
     keys: frozenset[Key] = frozenset()  # identities held
     stays: dict[str, list[Stay]] = field(default_factory=dict)
+    lists: dict[str, list[Stay]] = field(default_factory=dict)  # segment slug -> when added by hand
+    # Of the keys that rules ask about; those alone are kept, oldest first.
+    trait_history: dict[str, list[TraitChange]] = field(default_factory=dict)
     events: dict[str, list[Event]] = field(default_factory=dict)
     is_new: bool = False
     has_values: bool = False  # traits and consent were read
@@ -52,7 +58,7 @@ class PersonState:
         self.first_seen_at = min(self.first_seen_at, at)
         self.last_seen_at = max(self.last_seen_at, at)
 
-    def set_trait(self, key: str, value: Json, *, micros: int) -> tuple[bool, Json]:
+    def set_trait(self, key: str, value: Json, *, micros: int, arrival: int = 0) -> tuple[bool, Json]:
         """Take one trait, None to remove it.
 
         Returns:
@@ -61,11 +67,13 @@ class PersonState:
         """
         before = self.traits.get(key)
         if micros < self.trait_times.get(key, micros):
+            self._remember(key, value, micros=micros, arrival=arrival)
             return True, before
         self.trait_times[key] = micros
         self.is_changed = True
-        if before == value and type(before) is type(value):
+        if is_same_json(before, value):
             return False, before
+        self._remember(key, value, micros=micros, arrival=arrival)
         if value is None:
             self.traits.pop(key, None)
         else:
@@ -73,6 +81,11 @@ class PersonState:
         if key == "timezone":
             self.time_zone = known_zone(str(value or "")) or self.time_zone
         return True, before
+
+    def _remember(self, key: str, value: Json, *, micros: int, arrival: int) -> None:
+        if key in self.trait_history:
+            change = TraitChange(at=_EPOCH + timedelta(microseconds=micros), arrival=arrival, value=value)
+            insort(self.trait_history[key], change, key=_PLACE)
 
     def set_consent(self, category: str, is_granted: bool, *, micros: int) -> bool:
         """Take one consent category; tell whether the history gains an entry."""
@@ -103,6 +116,10 @@ class PersonState:
             self.events[name] = sorted([*self.events.get(name, ()), *events], key=_ORDER)
         for slug, stays in other.stays.items():
             self.stays[slug] = merged_stays([*self.stays.get(slug, ()), *stays])
+        for slug, stays in other.lists.items():
+            self.lists[slug] = merged_stays([*self.lists.get(slug, ()), *stays])
+        for key, changes in other.trait_history.items():
+            self.trait_history[key] = sorted([*self.trait_history.get(key, ()), *changes], key=_PLACE)
         self.keys |= other.keys
         self.time_zone = self.time_zone or other.time_zone
         self.locale = self.locale or other.locale
@@ -118,6 +135,8 @@ class PersonState:
             consent=self.consent,
             identities=frozenset(kind for kind, _ in self.keys),
             stays=self.stays,
+            lists=self.lists,
+            trait_history=self.trait_history,
             events_of=self.events_of,
             event=event,
             entry=entry,
@@ -138,3 +157,18 @@ def merged_stays(stays: Iterable[Stay]) -> list[Stay]:
     open_stays = [stay for stay in ordered if stay.left_at is None]
     closed = [stay for stay in ordered if stay.left_at is not None]
     return closed + open_stays[:1]
+
+
+def is_same_json(one: Json, other: Json) -> bool:
+    """Whether two values are the same JSON: numbers by value, everything by type, so that true is no 1."""
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    match one, other:
+        case ((int() | float() | Decimal()), (int() | float() | Decimal())):
+            return one == other
+        case list(), list():
+            return len(one) == len(other) and all(map(is_same_json, one, other))
+        case dict(), dict():
+            return one.keys() == other.keys() and all(is_same_json(one[key], other[key]) for key in one)
+        case _:
+            return type(one) is type(other) and bool(one == other)

@@ -13,7 +13,7 @@ from profiles import partitions
 from profiles.arrays import bare, instant_of, texts
 from profiles.domain.arrival import Arrived
 from profiles.domain.exact import LazyObject, decode_json
-from profiles.domain.facts import Event
+from profiles.domain.facts import Event, TraitChange
 from profiles.domain.history import PersonState
 from profiles.domain.identity import IdentityGraph, Key
 
@@ -316,6 +316,31 @@ def load_values(states: Mapping[int, PersonState], ids: Collection[int]) -> None
             state.consent = decode_json(consent)
             state.consent_times = decode_json(consent_times)
             state.has_values = True
+
+
+def load_histories(states: Mapping[int, PersonState], wanted: Mapping[int, Collection[str]]) -> None:
+    """Read the past values of traits into people's states, and have later ones kept there too.
+
+    Args:
+        wanted: person -> the keys that rules ask about.
+    """
+    for person, keys in wanted.items():
+        for key in keys:
+            states[person].trait_history.setdefault(key, [])
+    old = [person for person in wanted if not states[person].is_new]
+    if not old:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT person_id, key, at, arrival, value::text FROM profiles_traitchange
+             WHERE person_id = ANY(%s::bigint[]) AND key = ANY(%s::text[]) ORDER BY at, arrival, id
+            """,
+            [bare(sorted(old)), texts(sorted({key for keys in wanted.values() for key in keys}))],
+        )
+        for person, key, at, arrival, value in cursor.fetchall():
+            change = TraitChange(at=at, arrival=arrival, value=None if value is None else decode_json(value))
+            states[person].trait_history.setdefault(key, []).append(change)
 
 
 def load_events(

@@ -7,14 +7,17 @@ transaction holds.
 """
 
 from segments.live.dues import Dues
+from segments.live.manual import ByHand, Manual, repoint_manual
 from segments.live.rules import LiveSegment, conditions_in_force, live_segments
 from segments.live.settling import Change, Settled, fault_of, next_moment, segment_due, settle
 from segments.live.stays import load_stays, note_faults, repoint_people, store_changes
 
 __all__ = [
+    "ByHand",
     "Change",
     "Dues",
     "LiveSegment",
+    "Manual",
     "Settled",
     "conditions_in_force",
     "fault_of",
@@ -22,6 +25,7 @@ __all__ = [
     "load_stays",
     "next_moment",
     "note_faults",
+    "repoint_manual",
     "repoint_people",
     "segment_due",
     "settle",

@@ -14,6 +14,7 @@ from segments.live.rules import LiveSegment
 
 logger = logging.getLogger(__name__)
 
+BY_HAND: Final[Json] = {"node": "manual"}
 LONGEST_FAULT: Final = 2_000
 
 
@@ -45,15 +46,18 @@ def settle(
     *,
     now: datetime,
     stays: dict[str, list[Stay]],
+    manual: Mapping[str, bool],
 ) -> Settled:
     """Ask segments about one person and move the person's stays accordingly.
 
-    A segment that cannot be asked keeps the person where they are and stops no other.
+    What was said by hand beats the rule, either way. A segment that cannot be asked keeps the person
+    where they are and stops no other.
 
     Args:
         segments: all live ones by id, each after those it depends on.
         asked: ids of those whose answer may have changed; their dependants are asked as needed.
         facts: must show `stays` (the same object), so that a dependant sees the change before it.
+        manual: slug -> whether the person was added by hand, or else removed.
     """
     settled = Settled()
     changed: set[str] = set()
@@ -63,7 +67,7 @@ def settle(
             continue
         settled.asked.append(id_)
         try:
-            change = _settle_one(segment, facts, now=now, stays=stays)
+            change = _settle_one(segment, facts, now=now, stays=stays, manual=manual.get(segment.slug))
         except Exception as error:  # of one rule: everything else about the person is decided
             settled.faults[id_] = fault_of(error, segment=segment)
             continue
@@ -80,11 +84,12 @@ def fault_of(error: Exception, *, segment: LiveSegment) -> str:
 
 
 def _settle_one(
-    segment: LiveSegment, facts: Facts, *, now: datetime, stays: dict[str, list[Stay]]
+    segment: LiveSegment, facts: Facts, *, now: datetime, stays: dict[str, list[Stay]], manual: bool | None
 ) -> Change | None:
     history = stays.setdefault(segment.slug, [])
     is_inside = bool(history) and history[-1].left_at is None
-    if holds(segment.condition, facts, now) is is_inside:
+    belongs = holds(segment.condition, facts, now) if manual is None else manual
+    if belongs is is_inside:
         return None
     if is_inside:
         # A message of another lane, received a little later, may have opened the stay.
@@ -97,7 +102,9 @@ def _settle_one(
         person=facts.person_id,
         at=now,
         is_entered=not is_inside,
-        why=evaluate(segment.condition, facts, now).reason.to_json(),
+        why=BY_HAND | {"held": manual}
+        if manual is not None
+        else evaluate(segment.condition, facts, now).reason.to_json(),
     )
 
 

@@ -45,7 +45,9 @@ SEGMENTS = {segment.id: segment for segment in (BUYER, LOYAL, COLD)}
 
 def test_settle__enters_with_the_reason() -> None:
     stays: dict[str, list[Stay]] = {}
-    [change] = settle({1: BUYER}, [1], somebody(events=[happened("Order")]), now=NOW, stays=stays).changes
+    [change] = settle(
+        {1: BUYER}, [1], somebody(events=[happened("Order")]), now=NOW, stays=stays, manual={}
+    ).changes
     assert (change.slug, change.is_entered, change.at) == ("buyer", True, NOW)
     assert change.why == {"node": "event", "held": True, "needed": {"event": "Order"}, "seen": 1}
     assert stays == {"buyer": [Stay(entered_at=NOW)]}
@@ -53,21 +55,24 @@ def test_settle__enters_with_the_reason() -> None:
 
 def test_settle__leaves() -> None:
     stays = {"buyer": [Stay(entered_at=NOW - MINUTE)]}
-    [change] = settle({1: BUYER}, [1], somebody(), now=NOW, stays=stays).changes
+    [change] = settle({1: BUYER}, [1], somebody(), now=NOW, stays=stays, manual={}).changes
     assert not change.is_entered
     assert stays == {"buyer": [Stay(entered_at=NOW - MINUTE, left_at=NOW)]}
 
 
 def test_settle__no_change_is_no_change() -> None:
     stays = {"buyer": [Stay(entered_at=NOW - MINUTE)]}
-    assert settle({1: BUYER}, [1], somebody(events=[happened("Order")]), now=NOW, stays=stays).changes == []
-    assert settle({1: BUYER}, [1, 99], somebody(), now=NOW, stays={}).changes == []
+    assert (
+        settle({1: BUYER}, [1], somebody(events=[happened("Order")]), now=NOW, stays=stays, manual={}).changes
+        == []
+    )
+    assert settle({1: BUYER}, [1, 99], somebody(), now=NOW, stays={}, manual={}).changes == []
 
 
 def test_settle__follows_into_dependants_of_dependants() -> None:
     stays = {"cold": [Stay(entered_at=NOW - MINUTE)]}
     facts = somebody(events=[happened("Order")], identities=["email"], stays=stays)
-    changes = settle(SEGMENTS, [1], facts, now=NOW, stays=stays).changes
+    changes = settle(SEGMENTS, [1], facts, now=NOW, stays=stays, manual={}).changes
     assert [(change.slug, change.is_entered) for change in changes] == [
         ("buyer", True),
         ("loyal", True),
@@ -77,8 +82,18 @@ def test_settle__follows_into_dependants_of_dependants() -> None:
 
 def test_settle__a_stay_never_ends_before_it_began() -> None:
     stays = {"buyer": [Stay(entered_at=NOW + MINUTE)]}
-    settle({1: BUYER}, [1], somebody(), now=NOW, stays=stays)
+    settle({1: BUYER}, [1], somebody(), now=NOW, stays=stays, manual={})
     assert stays == {"buyer": [Stay(entered_at=NOW + MINUTE, left_at=NOW + MINUTE)]}
+
+
+@pytest.mark.parametrize("has_ordered", [False, True])
+@pytest.mark.parametrize("is_added", [False, True])
+def test_settle__what_was_said_by_hand_beats_the_rule(has_ordered: bool, is_added: bool) -> None:
+    stays = {} if is_added else {"buyer": [Stay(entered_at=NOW - MINUTE)]}
+    facts = somebody(events=[happened("Order")] if has_ordered else [])
+    [change] = settle({1: BUYER}, [1], facts, now=NOW, stays=stays, manual={"buyer": is_added}).changes
+    assert change.is_entered is is_added
+    assert change.why == {"node": "manual", "held": is_added}
 
 
 @pytest.mark.django_db

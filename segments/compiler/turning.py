@@ -1,0 +1,113 @@
+"""Whose answer to a condition can the passing of time change? A superset, as one SQL query.
+
+A build asks only these when to ask again; `segments.domain.next_change` then tells each one's moment. Who is
+left out can change by what happens to them alone, and is asked then.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import assert_never
+
+from psycopg.sql import SQL, Composable, Literal
+
+from segments.domain.conditions import (
+    BeforeLast,
+    Condition,
+    ConsentIs,
+    ContextTest,
+    During,
+    Engagement,
+    EventCount,
+    EventHad,
+    EventSequence,
+    EventTotal,
+    HasBeen,
+    IdentityKnown,
+    InBucket,
+    InSegment,
+    Last,
+    Leaf,
+    OnList,
+    SequenceStep,
+    TraitTest,
+    leaves,
+)
+from segments.domain.operators import OPERATORS, needs_clock
+
+
+def turning_query(condition: Condition, *, now: datetime) -> Composable | None:
+    """The ids of people whose answer may change after `now` though nothing happens; None: nobody's."""
+    parts = {part.as_string(None): part for leaf in leaves(condition) for part in _turning(leaf, now=now)}
+    return SQL(" UNION ").join(parts.values()) if parts else None
+
+
+def _turning(leaf: Leaf, *, now: datetime) -> Iterator[Composable]:
+    match leaf:
+        case EventCount() | EventTotal() | EventHad():
+            yield from _of_events(leaf, now=now)
+        case Engagement():
+            yield from _of_events(leaf.as_events(), now=now)
+        case EventSequence():
+            # A chain may wait for its end, and a window moves over all of it.
+            for step in leaf.steps:
+                yield _had_ever(step)
+        case TraitTest() if needs_clock(leaf.comparison):
+            yield SQL("SELECT id FROM profiles_person WHERE traits ? {}").format(Literal(leaf.path[0]))
+        case HasBeen():
+            yield from _of_history(leaf)
+        case InSegment() if isinstance(leaf.during, Last | BeforeLast):
+            yield SQL(
+                "SELECT person_id FROM segments_membership"
+                " WHERE segment_id = (SELECT id FROM segments_segment WHERE slug = {})"
+            ).format(Literal(leaf.slug))
+        case (
+            TraitTest() | InSegment() | OnList() | InBucket() | ConsentIs() | IdentityKnown() | ContextTest()
+        ):
+            return
+        case _:
+            assert_never(leaf)
+
+
+def _of_events(leaf: EventCount | EventTotal | EventHad, *, now: datetime) -> Iterator[Composable]:
+    tests = (*leaf.where, *leaf.had) if isinstance(leaf, EventHad) else leaf.where
+    if any(needs_clock(test.comparison) for test in tests):
+        yield _had_ever(leaf)
+    else:
+        # An event stamped a little ahead of time begins to count when its moment comes.
+        yield _had_since(leaf.name, _reach(leaf.during, now=now))
+
+
+def _reach(during: During, *, now: datetime) -> datetime:
+    """The oldest event that has still to come into the window, or to leave it."""
+    return now - during.length.exact() if isinstance(during, Last | BeforeLast) else now
+
+
+def _had_since(name: str, since: datetime) -> Composable:
+    return SQL(
+        "SELECT coalesce(o.new_person_id, e.person_id) FROM profiles_event AS e"
+        " LEFT JOIN profiles_personoverride AS o ON o.old_person_id = e.person_id"
+        " WHERE {named} AND e.ts > {since}::timestamptz"
+    ).format(named=_named(SQL("e.name_id"), name), since=Literal(since))
+
+
+def _had_ever(leaf: EventCount | EventTotal | EventHad | SequenceStep) -> Composable:
+    return SQL("SELECT person_id FROM profiles_persontotal WHERE {}").format(
+        _named(SQL("name_id"), leaf.name)
+    )
+
+
+def _named(column: SQL, name: str) -> Composable:
+    if name.endswith("*"):
+        return SQL("{} = ANY(ARRAY(SELECT id FROM profiles_eventname WHERE starts_with(name, {})))").format(
+            column, Literal(name[:-1])
+        )
+    return SQL("{} = (SELECT id FROM profiles_eventname WHERE name = {})").format(column, Literal(name))
+
+
+def _of_history(leaf: HasBeen) -> Iterator[Composable]:
+    """A missing value has no history, but an opposite holds for it since the person was first seen."""
+    is_opposite = OPERATORS[leaf.comparison.op].opposite_of is not None
+    if is_opposite or needs_clock(leaf.comparison):
+        yield SQL("SELECT id FROM profiles_person")
+    else:
+        yield SQL("SELECT id FROM profiles_person WHERE traits ? {}").format(Literal(leaf.path[0]))
