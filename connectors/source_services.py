@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from django.db import Error, transaction
+from django.db import Error, IntegrityError, transaction
 
 from cdp_site import audit
 from connectors import keys, vault
-from connectors.domain.source_kinds import SourceKind
+from connectors.domain.source_kinds import INTERNAL_SLUG, SourceKind
 from connectors.models import Source
 
 logger = logging.getLogger(__name__)
@@ -39,8 +39,10 @@ def make_source(draft: SourceDraft, *, actor: str) -> Source:
     """Make a source with a write key of its own.
 
     Raises:
-        IntegrityError: the slug is taken.
+        IntegrityError: the slug is taken, perhaps by the product's own messages.
     """
+    if draft.slug == INTERNAL_SLUG:
+        raise IntegrityError(f"{INTERNAL_SLUG} is the product's own source")
     secret = draft.secret or (_new_secret() if draft.kind.is_signed else "")
     with transaction.atomic():
         source = Source.objects.create(

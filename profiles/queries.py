@@ -12,12 +12,12 @@ from django.contrib.postgres.search import SearchQuery
 from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from profiles.domain.finding import prefix_query
 from profiles.domain.identity import ANONYMOUS, EMAIL, PHONE, Key, normalise
 from profiles.domain.naming import Naming, naming_of
 from profiles.models import Identity, Person, PersonMerge, PersonOverride, PersonTotal
 
 COUNTED_EXACTLY_TO = 50_000  # beyond it the table's statistics are near enough, and free
-MOST_WORDS = 8
 LONGEST_TEXT = 200
 MOST_WEIGHED = 500
 
@@ -242,12 +242,3 @@ class _WrittenQuery(SearchQuery):
     """A query in PostgreSQL's own notation: its words are compared as they are, not parsed."""
 
     template = "(%(expressions)s)::tsquery"
-
-
-def prefix_query(text: str) -> str:
-    """Write a text search query for people who have words beginning with each of these.
-
-    Words are quoted and not parsed: the parser would take an email that is half typed apart.
-    """
-    words = [word.replace("\\", "\\\\").replace("'", "''") for word in text.lower().split()[:MOST_WORDS]]
-    return " & ".join(f"'{word}':*" for word in words)

@@ -8,8 +8,8 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from django.contrib.auth.models import Group, User
-from django.contrib.postgres.search import SearchVector
-from django.db.models import Q, Value
+from django.contrib.postgres.fields import ArrayField
+from django.db.models import Func, Q, TextField, Value
 from django.utils import timezone
 
 from cdp_site.models import AuditEntry, Heartbeat
@@ -17,6 +17,7 @@ from cdp_site.web import Role
 from connectors.models import Connection, Delivery, DeliveryAttempt, Source, Template
 from journeys.models import Decision, Journey, JourneyVersion, Run
 from profiles.domain.envelope import seal_envelope
+from profiles.domain.finding import search_words
 from profiles.models import (
     ConsentChange,
     DeadLetter,
@@ -83,7 +84,8 @@ def person(
     )
     words = [text for text in traits.values() if isinstance(text, str)]
     words += [value for kind, value in held if kind != "anonymous_id"]
-    Person.objects.filter(pk=made.pk).update(search=SearchVector(Value(" ".join(words)), config="simple"))
+    listed = Value(search_words(words), output_field=ArrayField(TextField()))
+    Person.objects.filter(pk=made.pk).update(search=Func(listed, function="array_to_tsvector"))
     return made
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +23,9 @@ def is_passing(error: BaseException) -> bool:
     if not isinstance(error, DatabaseError):
         return False
     state = getattr(error.__cause__, "sqlstate", None)
-    return state is None or state in _AGAIN or state.startswith("08")
+    if state is None:  # the driver's own: a lost connection, or data that it cannot read or write
+        return isinstance(error, OperationalError)
+    return state in _AGAIN or state.startswith("08")
 
 
 def retrying(work: Callable[[], Result]) -> Result:

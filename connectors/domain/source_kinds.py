@@ -1,6 +1,9 @@
 """What a source can be."""
 
 from enum import StrEnum
+from typing import Final
+
+INTERNAL_SLUG: Final = "wayfare"  # the source of the product's own messages
 
 
 class SourceKind(StrEnum):

@@ -11,12 +11,12 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 
 from connectors.domain.message import Json
+from connectors.domain.source_kinds import INTERNAL_SLUG
 from connectors.models import Delivery, Source
 from connectors.services.drafting import origin_of
 from profiles.models import Identity
 from profiles.services import accept_messages
 
-INTERNAL_SLUG = "wayfare"
 BOUNCED = "Email Bounced"
 UPSERT_CONTACT = "upsert_contact"
 

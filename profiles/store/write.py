@@ -13,6 +13,7 @@ from profiles.arrays import bare, instants, texts
 from profiles.domain.arrival import Arrived
 from profiles.domain.exact import encode_json
 from profiles.domain.facts import Json
+from profiles.domain.finding import search_words
 from profiles.domain.history import PersonState
 from profiles.domain.identity import ANONYMOUS, Key, Merge, Resolution
 from profiles.store.people import Crowd, name_id
@@ -213,10 +214,10 @@ def _search_terms(changes: Changes, crowd: Crowd) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            UPDATE profiles_person AS p SET search = to_tsvector('simple', s.words)
+            UPDATE profiles_person AS p SET search = array_to_tsvector(string_to_array(s.words, ' '))
               FROM unnest(%s::bigint[], %s::text[]) AS s(id, words) WHERE p.id = s.id
             """,
-            [bare(words), texts(" ".join(found) for found in words.values())],
+            [bare(words), texts(" ".join(search_words(found)) for found in words.values())],
         )
 
 

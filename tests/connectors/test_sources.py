@@ -55,6 +55,13 @@ def test_api__makes_a_source_with_a_key(api: Api) -> None:
     assert source.write_key not in str(entry.after)
 
 
+def test_api__the_products_own_name_is_taken(api: Api) -> None:
+    answer = api.send("POST", "/api/v1/sources/", {"slug": "wayfare", "name": "Shop", "kind": "http"})
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["path"] == "/slug"
+    assert not Source.objects.exists()
+
+
 def test_api__a_signed_source_shows_its_secret_once(api: Api) -> None:
     body = api.send("POST", "/api/v1/sources/", {"slug": "crm", "name": "CRM", "kind": "crm"}).json()
     source = Source.objects.get()

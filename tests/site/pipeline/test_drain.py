@@ -21,6 +21,7 @@ from profiles.models import (
     PersonTotal,
     TraitChange,
 )
+from profiles.queries import people_found
 from profiles.services import drop_dead_letters, replay_dead_letters, squash_merged
 from tests.site.pipeline.drive import browser, drain, identify, page, person_of, put, server, track
 
@@ -278,8 +279,8 @@ def test_drain__refuses_one_event_name_too_many(settings) -> None:  # type: igno
 def test_drain__finds_people_by_what_they_told() -> None:
     put(identify("K-77", email="ada@example.com", firstName="Ada", lastName="Lovelace"))
     drain()
-    for word in ("ada@example.com", "Lovelace", "K-77"):
-        assert Person.objects.extra(where=["search @@ plainto_tsquery('simple', %s)"], params=[word]).exists()
+    for text in ("ada@exa", "example.com", "Lovelace ada", "K-77", "77"):
+        assert [line.naming.name for line in people_found(text, limit=2)] == ["Ada Lovelace"]
 
 
 def test_make_ahead__is_repeatable() -> None:
