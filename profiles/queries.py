@@ -100,6 +100,12 @@ def people_found(text: str, *, limit: int) -> list[PersonLine]:
     return _lines(_survivors(hits)[:limit], found=hits, kinds=kinds)
 
 
+def matching(text: str) -> QuerySet[Person]:
+    """Everybody who has words beginning with each of these, in names, addresses or customer numbers."""
+    query = prefix_query(text.replace("\0", "").strip()[:LONGEST_TEXT])
+    return Person.objects.filter(search=_WrittenQuery(query)) if query else Person.objects.none()
+
+
 def person_by_identity(kind: str, value: str) -> Person | None:
     """The person an identity belongs to, however it is spelt."""
     usable = normalise(kind, value)
@@ -195,17 +201,29 @@ def _survivors(people: Sequence[Person]) -> list[Person]:
 
 
 # Identities are only indexed by (kind, value): the kinds in use are walked through the same index.
-_KINDS = """
+_KINDS_WALKED = """
 WITH RECURSIVE kinds AS (
     (SELECT kind FROM profiles_identity ORDER BY kind LIMIT 1)
     UNION ALL
     SELECT (SELECT i.kind FROM profiles_identity AS i WHERE i.kind > kinds.kind ORDER BY i.kind LIMIT 1)
       FROM kinds WHERE kinds.kind IS NOT NULL
 )
+"""
+_KINDS = (
+    _KINDS_WALKED
+    + """
 SELECT i.kind, i.person_id FROM kinds JOIN profiles_identity AS i
     ON i.kind = kinds.kind AND i.value = ANY(%s)
  WHERE i.person_id IS NOT NULL
 """
+)
+
+
+def identity_kinds() -> list[str]:
+    """The kinds of identity in use."""
+    with connection.cursor() as cursor:
+        cursor.execute(_KINDS_WALKED + "SELECT kind FROM kinds WHERE kind IS NOT NULL ORDER BY kind")
+        return [row[0] for row in cursor.fetchall()]
 
 
 def _by_identifier(text: str) -> list[tuple[Person, str]]:

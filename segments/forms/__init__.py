@@ -1,0 +1,17 @@
+"""Forms of conditions: a document becomes rows on a page and back, without loss."""
+
+from segments.forms.editor import JOURNEY, SEGMENT, ConditionEditor, Scope, editor_for, editor_sent
+from segments.forms.rows import BadForm, Row, from_state, to_state
+
+__all__ = [
+    "JOURNEY",
+    "SEGMENT",
+    "BadForm",
+    "ConditionEditor",
+    "Row",
+    "Scope",
+    "editor_for",
+    "editor_sent",
+    "from_state",
+    "to_state",
+]
