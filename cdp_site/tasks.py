@@ -43,7 +43,7 @@ def housekeeping() -> dict[str, int]:
 
 def build() -> dict[str, int]:
     """Find the members of segments that wait for it."""
-    return build_waiting()
+    return build_waiting(pipeline.segments_watched())
 
 
 def beat(cluster: str) -> dict[str, int]:

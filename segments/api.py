@@ -248,7 +248,7 @@ class SegmentPreview(APIView):
             raise serializers.ValidationError({"as_of": [_("Must be a past moment.")]})
         try:
             found = preview(
-                condition, now=now, as_of=as_of, user_ids=data.get("people"), translator=_translator()
+                condition, now=now, as_of=as_of, named=data.get("people"), translator=_translator()
             )
         except TooSlow as error:
             words = _(

@@ -1,28 +1,32 @@
 """Building: everybody is asked, and members come to be those for whom the condition holds.
 
-A build follows a publication. It finds by one query who should enter and who should leave, then goes
-through them in portions: each locks its people, asks again about them alone and writes, so that it never
-overrules what the drain decided meanwhile. A build that is cut off goes on where it stopped; a publication
-during a build ends it, for another one follows.
+A build follows a publication. It finds by one query who should enter and who should leave, and by another
+whose answer the clock can change; then it goes through them in portions. Each locks its people, asks again
+about them alone, writes their stays and when to ask next, so that it never overrules what the drain decided
+meanwhile. A build that is cut off goes on where it stopped; a publication during a build ends it, for another
+one follows.
 """
 
 import json
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db import connection, transaction
+from django.db.models import F
 from django.utils import timezone
 from psycopg.sql import SQL, Literal
 from psycopg.types.json import Jsonb
 
-from segments.compiler import people_query
-from segments.domain.conditions import Condition
-from segments.domain.parse import parse_condition
-from segments.live import live_segments
-from segments.models import Segment, SegmentVersion
-from segments.queries import scanning, scope_of
+from profiles import store
+from profiles.domain.history import PersonState
+from segments.compiler.turning import turning_query
+from segments.live import LiveSegment, Manual, fault_of, live_segments, load_stays, note_faults, segment_due
+from segments.live.dues import delete_dues, write_dues
+from segments.models import Segment, SegmentDue, SegmentVersion
+from segments.queries import belonging_query, scanning, scope_of
 from segments.revision import share_rules
 
 PORTION: Final = 2_000  # people asked and written in one transaction
@@ -36,27 +40,55 @@ class Built:
 
     entered: int
     left: int
-    is_done: bool  # False: another publication came between
+    is_done: bool  # False: time is up, or another publication came between
 
 
-def build_segment(segment_id: int, *, clock: Clock = timezone.now, portion: int = PORTION) -> Built:
-    """Bring the members of a live segment in line with the version in force."""
-    version = (
-        SegmentVersion.objects.select_related("segment")
-        .filter(segment_id=segment_id, segment__state=Segment.State.LIVE)
-        .order_by("-number")
-        .first()
-    )
-    if version is None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """One segment that is being built."""
+
+    segment: LiveSegment
+    version: int
+    # Whether rules outside of segments ask about membership: whoever moves is handed to the sweep then.
+    is_watched: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToAsk:
+    """The people a build must look at, in order."""
+
+    people: Sequence[int]
+    turning: frozenset[int]  # of these: whose answer the clock can change
+
+
+def build_segment(
+    segment_id: int,
+    *,
+    clock: Clock = timezone.now,
+    portion: int = PORTION,
+    is_watched: bool = False,
+    ends_at: float | None = None,
+) -> Built:
+    """Bring the members of a live segment in line with the version in force.
+
+    Args:
+        ends_at: reading of the monotonic clock at which to stop; another call goes on from there.
+    """
+    work = _work_on(segment_id, is_watched=is_watched)
+    if work is None:
         return Built(entered=0, left=0, is_done=False)
-    condition = parse_condition(version.condition["if"])
+    now = clock()
+    to_ask = _people_to_ask(work, now=now)
+    _begin(work, total=len(to_ask.people), now=now)
     entered = left = 0
-    for people in _portions(_differing(version, condition, now=clock()), size=portion):
-        result = _settle(version, condition, people, clock=clock)
+    for people in portions(to_ask.people, size=portion):
+        result = settle_portion(work, people, turning=to_ask.turning, clock=clock)
         if result is None:
             return Built(entered=entered, left=left, is_done=False)
         entered, left = entered + result[0], left + result[1]
-    return Built(entered=entered, left=left, is_done=_finish(version, now=clock()))
+        if ends_at is not None and time.monotonic() > ends_at:
+            return Built(entered=entered, left=left, is_done=False)
+    return Built(entered=entered, left=left, is_done=_finish(work, now=clock()))
 
 
 def waiting_segments() -> list[int]:
@@ -65,90 +97,169 @@ def waiting_segments() -> list[int]:
     return [live.id for live in live_segments() if live.id in waiting]
 
 
+def _work_on(segment_id: int, *, is_watched: bool) -> Work | None:
+    version = SegmentVersion.objects.filter(
+        segment_id=segment_id, segment__state=Segment.State.LIVE, number=F("segment__version")
+    ).first()
+    live = next((one for one in live_segments() if one.id == segment_id), None)
+    if version is None or live is None:
+        return None
+    return Work(segment=live, version=version.number, is_watched=is_watched)
+
+
 _DIFFERING: Final = SQL(
-    "SELECT coalesce(found.id, stay.person_id) FROM ({query}) AS found"
+    "SELECT coalesce(found.id, stay.person_id), stay.person_id IS NULL FROM ({query}) AS found"
     " FULL JOIN (SELECT person_id FROM segments_membership WHERE segment_id = {segment} AND left_at IS NULL)"
     " AS stay ON stay.person_id = found.id WHERE found.id IS NULL OR stay.person_id IS NULL ORDER BY 1"
 )
 
 
-def _differing(version: SegmentVersion, condition: Condition, *, now: datetime) -> list[int]:
-    """People who should be members and are not, or are and should not."""
-    query = people_query(condition, scope_of(now=now))
+def differing(segment: LiveSegment, *, now: datetime, people: Sequence[int] | None = None) -> dict[int, bool]:
+    """People whose membership is not as it should be: whether they are missing, or else are one too many."""
+    query = belonging_query(segment.id, segment.condition, scope_of(now=now, people=people))
+    statement = _DIFFERING.format(query=query, segment=Literal(segment.id))
     with scanning() as cursor:
-        cursor.execute(_DIFFERING.format(query=query, segment=Literal(version.segment_id)))
-        return [row[0] for row in cursor.fetchall()]
+        cursor.execute(statement)
+        found = dict(cursor.fetchall())
+    return found if people is None else {id_: found[id_] for id_ in people if id_ in found}
 
 
-def _portions(people: Sequence[int], *, size: int) -> Iterator[Sequence[int]]:
+def _people_to_ask(work: Work, *, now: datetime) -> ToAsk:
+    turning: set[int] = set()
+    if (query := turning_query(work.segment.condition, now=now)) is not None:
+        done = Segment.objects.values_list("build_cursor", flat=True).get(pk=work.segment.id)
+        with scanning() as cursor:
+            cursor.execute(
+                SQL("SELECT id FROM ({}) AS turning (id) WHERE id > {}").format(query, Literal(done or 0))
+            )
+            turning = {row[0] for row in cursor.fetchall()}
+    people = turning.union(differing(work.segment, now=now))
+    return ToAsk(people=sorted(people), turning=frozenset(turning))
+
+
+def portions(people: Sequence[int], *, size: int = PORTION) -> Iterator[Sequence[int]]:
+    """People by the portion, in order."""
     for start in range(0, len(people), size):
         yield people[start : start + size]
 
 
+def _begin(work: Work, *, total: int, now: datetime) -> None:
+    """Show how much there is to do; a build that goes on counts what was done before."""
+    row = Segment.objects.live().filter(pk=work.segment.id, version=work.version)
+    row.filter(build_started_at=None).update(build_started_at=now, build_done=0)
+    row.update(build_total=F("build_done") + total)
+
+
 @transaction.atomic
-def _settle(
-    version: SegmentVersion, condition: Condition, people: Sequence[int], *, clock: Clock
+def settle_portion(
+    work: Work, people: Sequence[int], *, turning: frozenset[int], clock: Clock
 ) -> tuple[int, int] | None:
     """Ask some people again while they are locked, and write. None: the version is no longer in force."""
     share_rules()
-    if not _is_in_force(version):
+    if not _is_in_force(work):
         return None
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT id FROM profiles_person WHERE id = ANY(%s) AND merged_into_id IS NULL"
-            " ORDER BY id FOR UPDATE",
-            [list(people)],
-        )
-        locked = [row[0] for row in cursor.fetchall()]
+    states = store.load_people(people, skip_locked=False)
     now = clock()
-    query = people_query(condition, scope_of(now=now, people=locked))
-    reason = Jsonb({"node": "built", "held": True, "version": version.number})
-    places: dict[str, Any] = {
-        "segment": Literal(version.segment_id),
-        "people": Literal(locked),
-        "now": Literal(now),
-        "query": query,
-    }
+    entered, left = _move(work, list(states), now=now)
+    if work.is_watched:
+        write_dues([(person, work.segment.id, now) for person in sorted({*entered, *left})])
+    unwatched = turning.difference(entered, left) if work.is_watched else turning
+    _renew_dues(work.segment, {id_: one for id_, one in states.items() if id_ in unwatched}, now=now)
     with connection.cursor() as cursor:
-        cursor.execute(_ENTER.format(**places, why=Literal(Jsonb({"entered": reason.obj}))))
-        entered = cursor.rowcount
-        cursor.execute(_LEAVE.format(**places, why=Literal(Jsonb({"left": reason.obj | {"held": False}}))))
-        left = cursor.rowcount
         cursor.execute(
-            "UPDATE segments_segment SET member_count = member_count + %s WHERE id = %s",
-            [entered - left, version.segment_id],
+            "UPDATE segments_segment SET member_count = member_count + %s, build_done = build_done + %s,"
+            " build_cursor = greatest(build_cursor, %s) WHERE id = %s",
+            [len(entered) - len(left), len(people), people[-1], work.segment.id],
         )
-    return entered, left
+    return len(entered), len(left)
+
+
+def _move(work: Work, people: Sequence[int], *, now: datetime) -> tuple[list[int], list[int]]:
+    """Let people in and out by one query each; give who entered and who left."""
+    places: dict[str, Any] = {
+        "segment": Literal(work.segment.id),
+        "people": Literal(list(people)),
+        "now": Literal(now),
+        "query": belonging_query(
+            work.segment.id, work.segment.condition, scope_of(now=now, people=list(people))
+        ),
+    }
+    reason = {"node": "built", "version": work.version}
+    with connection.cursor() as cursor:
+        cursor.execute(_ENTER.format(**places, why=Literal(Jsonb({"entered": reason | {"held": True}}))))
+        entered = [row[0] for row in cursor.fetchall()]
+        cursor.execute(_LEAVE.format(**places, why=Literal(Jsonb({"left": reason | {"held": False}}))))
+        return entered, [row[0] for row in cursor.fetchall()]
 
 
 _ENTER: Final = SQL(
     "INSERT INTO segments_membership (segment_id, person_id, entered_at, why)"
-    " SELECT {segment}, found.id, {now}, {why} FROM ({query}) AS found ORDER BY found.id"
-    " ON CONFLICT (person_id, segment_id) WHERE left_at IS NULL DO NOTHING"
+    " SELECT {segment}, found.id, {now}, {why} FROM ({query}) AS found (id) ORDER BY found.id"
+    " ON CONFLICT (person_id, segment_id) WHERE left_at IS NULL DO NOTHING RETURNING person_id"
 )
 _LEAVE: Final = SQL(
     "UPDATE segments_membership AS stay"
     " SET left_at = greatest(stay.entered_at, {now}), why = stay.why || {why}"
-    " WHERE stay.segment_id = {segment} AND stay.left_at IS NULL AND stay.person_id = ANY({people})"
-    " AND stay.person_id NOT IN ({query})"
+    " WHERE stay.segment_id = {segment} AND stay.left_at IS NULL AND stay.person_id = ANY({people}::bigint[])"
+    " AND stay.person_id NOT IN ({query}) RETURNING person_id"
 )
 
 
-def _is_in_force(version: SegmentVersion) -> bool:
-    return Segment.objects.live().filter(pk=version.segment_id, version=version.number).exists()
+def _renew_dues(segment: LiveSegment, states: dict[int, PersonState], *, now: datetime) -> None:
+    """Write when to ask these people next."""
+    manual = _load_facts(segment, states, now=now)
+    zone = scope_of(now=now).company_zone
+    due: dict[int, datetime | None] = {}
+    for person, state in states.items():
+        try:
+            is_said = segment.slug in manual.of(person, now=now)
+            due[person] = None if is_said else segment_due(segment, state.facts(company_zone=zone), now=now)
+        except Exception as error:  # one person's values: the others have their moments
+            note_faults({segment.id: fault_of(error, segment=segment)})
+            due[person] = None
+    write_dues([(person, segment.id, at) for person, at in sorted(due.items()) if at is not None])
+    delete_dues([(person, segment.id) for person, at in sorted(due.items()) if at is None])
+
+
+def _load_facts(segment: LiveSegment, states: dict[int, PersonState], *, now: datetime) -> Manual:
+    needs = segment.reads
+    since = None if needs.window is None else now - needs.window - timedelta(seconds=1)
+    manual = Manual()
+    store.load_values(states, list(states))
+    store.load_histories(states, dict.fromkeys(states, needs.trait_histories))
+    store.load_events(states, dict.fromkeys(states, needs.event_names), since=since)
+    load_stays(states, list(states))
+    manual.load(list(states), states=states)
+    return manual
+
+
+def _is_in_force(work: Work) -> bool:
+    return Segment.objects.live().filter(pk=work.segment.id, version=work.version).exists()
 
 
 @transaction.atomic
-def _finish(version: SegmentVersion, *, now: datetime) -> bool:
+def _finish(work: Work, *, now: datetime) -> bool:
     """Note that the members are those of this version, and have dependants built."""
     share_rules()
-    done = Segment.objects.live().filter(pk=version.segment_id, version=version.number)
-    if not done.update(built_at=now):
+    done = Segment.objects.live().filter(pk=work.segment.id, version=work.version)
+    if not done.update(built_at=now, build_total=None, build_started_at=None, build_cursor=0, error=""):
         return False
-    slug = version.segment.slug
+    slug = work.segment.slug
     dependants = [live.id for live in live_segments() if slug in live.reads.segments]
     Segment.objects.live().filter(id__in=dependants).update(built_at=None)
     return True
+
+
+def clear_dues(*, portion: int = PORTION) -> int:
+    """Delete what waits for segments that are not live; give how many rows went."""
+    idle = Segment.objects.exclude(state=Segment.State.LIVE).filter(dues__isnull=False).distinct()
+    gone = 0
+    for segment in idle:
+        while some := list(SegmentDue.objects.filter(segment=segment).values_list("person_id")[:portion]):
+            gone += SegmentDue.objects.filter(
+                segment=segment, person_id__in=[row[0] for row in some]
+            ).delete()[0]
+    return gone
 
 
 def archived_with_members() -> list[int]:

@@ -32,6 +32,9 @@ class Segment(models.Model):
     build_total = models.BigIntegerField(null=True)
     build_done = models.BigIntegerField(default=0)
     build_started_at = models.DateTimeField(null=True)
+    build_cursor = models.BigIntegerField(
+        default=0
+    )  # people up to this id were asked; a cut build goes on there
     error = models.CharField(
         max_length=2000, blank=True
     )  # why somebody could not be asked, "" again once built
@@ -43,6 +46,11 @@ class Segment(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_list(self) -> bool:
+        """Whether there is no rule: nobody is in it but those added by hand."""
+        return bool(self.condition["if"] == {"any": []})
 
 
 class SegmentVersion(models.Model):
@@ -98,6 +106,11 @@ class Membership(models.Model):
                 fields=["segment", "-entered_at", "-id"],
                 condition=models.Q(left_at=None),
                 name="membership_newest",  # the members list
+            ),
+            models.Index(
+                fields=["segment", "left_at"],
+                condition=models.Q(left_at__isnull=False),
+                name="membership_left",  # growth over time
             ),
         ]
 
@@ -192,6 +205,19 @@ class SegmentAudit(models.Model):
 
     def __str__(self) -> str:
         return f"audit {self.pk} of {self.segment_id}"
+
+
+class SegmentDraft(models.Model):
+    """The rows of a rule that somebody saved before it was complete. Gone once the rule is sound."""
+
+    segment = models.OneToOneField(Segment, primary_key=True, on_delete=models.CASCADE, related_name="draft")
+    rows = models.JSONField()  # segments.forms.rows.to_state
+    based_on = models.CharField(max_length=64)  # fingerprint of the condition it was begun from
+
+    personal_data = not_personal("rows")
+
+    def __str__(self) -> str:
+        return f"unfinished rule of {self.segment_id}"
 
 
 class RulesRevision(models.Model):

@@ -11,6 +11,7 @@ the moment of deciding, never the decision.
 
 from cdp_site.pipeline.drain import drain_lane
 from cdp_site.pipeline.housekeeping import housekeeping
+from cdp_site.pipeline.rules import segments_watched
 from cdp_site.pipeline.sweeping import sweep
 
-__all__ = ["drain_lane", "housekeeping", "sweep"]
+__all__ = ["drain_lane", "housekeeping", "segments_watched", "sweep"]

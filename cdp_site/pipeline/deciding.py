@@ -55,7 +55,7 @@ from segments.live import (
     store_changes,
 )
 from segments.live import repoint_people as repoint_stays
-from segments.network import SegmentStimulus, Stimulus, TraitStimulus
+from segments.network import ListStimulus, SegmentStimulus, Stimulus, TraitStimulus
 
 logger = logging.getLogger(__name__)
 
@@ -181,12 +181,26 @@ class Decider:
         """Decide what is due of a person, each at its own moment, in order."""
         self._renew(person)
         while (now := self._next_due(person)) is not None and now <= until:
-            self._pending = {("segment", id_) for id_ in self.dues.segments_due(person, until=now)}
+            due = self.dues.segments_due(person, until=now)
+            self._pending = {("segment", id_) for id_ in due}
+            self._mark_moves(person, due, now=now)
             self._settle(person, event=None, now=now)
             while (run := self.runs.due(person, until=now)) is not None:
                 self._advance(run, event=None, now=now)
             self._follow(person, event=None, now=now)
             self._renew(person)
+
+    def _mark_moves(self, person: int, due: Collection[int], *, now: datetime) -> None:
+        """Tell other rules what a build or somebody's hand changed at this moment, leaving the rest to us."""
+        said = self.manual.changed_at(person, now=now)
+        for id_ in due:
+            if (segment := self.rules.segments.get(id_)) is None:
+                continue
+            stays = self.states[person].stays.get(segment.slug, ())
+            if any(now in (stay.entered_at, stay.left_at) for stay in stays):
+                self._mark(SegmentStimulus(slug=segment.slug))
+            if segment.slug in said:
+                self._mark(ListStimulus(slug=segment.slug))
 
     def _renew(self, person: int) -> None:
         """Find the next due moments of what was asked of a person, before anything else changes."""

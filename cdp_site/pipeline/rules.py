@@ -72,7 +72,7 @@ class Rules:
             fresh = {
                 one
                 for one, reads in self.reads.items()
-                if one not in wanted and (reads.segments & slugs or reads.trait_keys & keys)
+                if one not in wanted and ((reads.segments | reads.lists) & slugs or reads.trait_keys & keys)
             }
         return wanted
 
@@ -162,6 +162,11 @@ def current_rules() -> Rules:
         forget_rules()
         _cache.rules = _load(revision)
     return _cache.rules
+
+
+def segments_watched() -> frozenset[str]:
+    """The segments that journeys ask about: who enters or leaves one by a build must be looked at again."""
+    return frozenset(slug for version in live_versions() for slug in version.reads.segments)
 
 
 def forget_rules() -> None:

@@ -126,7 +126,7 @@ def test_build_waiting__dependants_follow() -> None:
     assert (members(second), members(third)) == ({german.pk}, set())
     published("german", GERMAN | {"value": "FR"})
     counts = build_waiting()
-    assert counts == {"built": 3, "entered": 1, "left": 2}
+    assert counts == {"built": 3, "entered": 1, "left": 2, "audits": 0, "cleared": 0}
     assert (members(second), members(third)) == (set(), {german.pk})
 
 
@@ -140,4 +140,4 @@ def test_build_waiting__empties_what_was_put_away() -> None:
     assert empty_segment(segment.pk, clock=clock, portion=2) == 5
     assert members(segment) == set()
     assert Segment.objects.get(pk=segment.pk).member_count == 0
-    assert build_waiting() == {"built": 0, "entered": 0, "left": 0}
+    assert build_waiting() == {"built": 0, "entered": 0, "left": 0, "audits": 0, "cleared": 0}

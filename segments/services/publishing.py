@@ -1,9 +1,4 @@
-"""What people do with segments: save, publish, pause, resume, archive.
-
-Each function is one transaction and writes the audit log. A draft is a sound condition already; publishing
-checks what it asks of other segments. Whatever changes which rules are live takes the rules for itself
-first, so that no drain or sweep is deciding meanwhile.
-"""
+"""Saving, publishing, pausing, resuming and putting away; versions and copies."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -26,7 +21,7 @@ from segments.queries import used_in
 from segments.revision import change_rules, hold_rules
 
 LANGUAGE: Final = 1
-BUILD_TASK: Final = "segments.tasks.build_waiting"
+BUILD_TASK: Final = "cdp_site.tasks.build"
 
 
 class SlugTaken(Exception):
@@ -118,8 +113,9 @@ def publish_segment(slug: str, *, actor: str, now: datetime) -> SegmentVersion:
         )
         before = {"state": segment.state, "version": segment.version}
         segment.state, segment.version = Segment.State.LIVE, number
-        segment.built_at, segment.updated_at = None, now
-        segment.save(update_fields=["state", "version", "built_at", "updated_at"])
+        segment.updated_at = now
+        segment.save(update_fields=["state", "version", "updated_at"])
+        _have_built(segment)
         after = {"state": segment.state, "version": number, "rules": rules}
         _record(actor, "segment.publish", segment, before=before, after=after)
         transaction.on_commit(wake_builder)
@@ -139,6 +135,51 @@ def pause_segment(slug: str, *, actor: str, now: datetime) -> Segment:
     if segment.state != Segment.State.LIVE:
         raise WrongState(slug=slug, state=segment.state)
     return _change_state(segment, Segment.State.PAUSED, actor=actor, verb="segment.pause", now=now)
+
+
+@transaction.atomic
+def resume_segment(slug: str, *, actor: str, now: datetime) -> Segment:
+    """Keep the members of a paused segment up to date again. Raises WrongState unless it is paused.
+
+    Everybody is asked anew by the version in force, for much may have happened meanwhile.
+    """
+    change_rules()
+    segment = Segment.objects.select_for_update().get(slug=slug)
+    if segment.state != Segment.State.PAUSED:
+        raise WrongState(slug=slug, state=segment.state)
+    _have_built(segment)
+    transaction.on_commit(wake_builder)
+    return _change_state(segment, Segment.State.LIVE, actor=actor, verb="segment.resume", now=now)
+
+
+def _have_built(segment: Segment) -> None:
+    """Have the background ask everybody, from the beginning."""
+    Segment.objects.filter(pk=segment.pk).update(
+        built_at=None, build_total=None, build_done=0, build_started_at=None, build_cursor=0
+    )
+
+
+def duplicate_segment(slug: str, *, new_slug: str, name: str, actor: str, now: datetime) -> Segment:
+    """Make a draft like another segment's.
+
+    Raises:
+        Segment.DoesNotExist: no segment has the slug.
+        SlugTaken: another has the new one.
+    """
+    condition = Segment.objects.get(slug=slug).condition["if"]
+    return save_segment(new_slug, name=name, condition=condition, actor=actor, now=now, must_be_new=True)
+
+
+def restore_version(slug: str, *, number: int, actor: str, now: datetime) -> Segment:
+    """Make a published version the draft again; what is in force stays.
+
+    Raises:
+        Segment.DoesNotExist: no segment has the slug.
+        SegmentVersion.DoesNotExist: it has no such version.
+    """
+    segment = Segment.objects.get(slug=slug)
+    condition = segment.versions.get(number=number).condition["if"]
+    return save_segment(slug, name=segment.name, condition=condition, actor=actor, now=now)
 
 
 @transaction.atomic
@@ -183,9 +224,10 @@ def _prove(segment: Segment) -> None:
 def _check_references(segment: Segment) -> None:
     """Refuse a condition that asks about unknown segments, or in a circle."""
     others = Segment.objects.exclude(state=Segment.State.ARCHIVED).exclude(pk=segment.pk)
-    asked = reads(parse_condition(segment.condition["if"])).segments
+    needs = reads(parse_condition(segment.condition["if"]))
+    asked = needs.segments
     known = set(others.values_list("slug", flat=True)) | {segment.slug}
-    for slug in sorted(asked - known):
+    for slug in sorted((asked | needs.lists) - known):
         raise ConditionError("", Phrase(gettext_noop("there is no segment {segment}"), {"segment": slug}))
     graph = {slug: reads(condition).segments for _, slug, condition in conditions_in_force(others)}
     try:

@@ -1,5 +1,6 @@
-"""Reads about segments: lists, members, previews. Nothing here writes."""
+"""Whom a condition matches: counted, sampled, or as a query for others to use."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,21 +9,17 @@ from typing import Any, Final
 
 from django.db import OperationalError, connection, transaction
 from django.db.backends.utils import CursorWrapper
-from django.db.models import Q, QuerySet
 from psycopg import errors
-from psycopg.sql import SQL, Composable
+from psycopg.sql import SQL, Composable, Composed, Literal
 
 from cdp_site.models import Company
 from profiles.domain.identity import USER, normalise
-from profiles.models import Identity, PersonOverride
+from profiles.models import Identity, Person, PersonOverride
 from profiles.queries import PersonLine, people_by_id
 from segments.compiler import Scope, people_query
-from segments.domain.conditions import Condition, reads
+from segments.domain.conditions import Condition
 from segments.domain.describe import describe
-from segments.domain.parse import ConditionError, parse_condition
 from segments.domain.phrases import ENGLISH, Translator
-from segments.live import conditions_in_force
-from segments.models import Membership, Segment
 
 SAMPLE: Final = 5
 PREVIEW_SECONDS: Final = 20
@@ -47,70 +44,6 @@ class Preview:
         return self.count / self.total if self.total else 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SegmentLine:
-    """A segment as lists show it."""
-
-    segment: Segment
-    sentence: str  # "" where the stored document is of another release and cannot be read
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MemberLine:
-    """A member as the members list shows them."""
-
-    id: int  # of the membership: the place in the list
-    person: PersonLine
-    entered_at: datetime
-
-
-def segment_lines(*, translator: Translator = ENGLISH) -> list[SegmentLine]:
-    """All segments that are not archived, by name."""
-    rows = Segment.objects.exclude(state=Segment.State.ARCHIVED).order_by("name", "id")
-    return [SegmentLine(segment=row, sentence=sentence_of(row, translator=translator)) for row in rows]
-
-
-def sentence_of(segment: Segment, *, translator: Translator = ENGLISH) -> str:
-    """The segment's condition in words."""
-    try:
-        return describe(parse_condition(segment.condition["if"]), translator=translator)
-    except ConditionError:
-        return ""
-
-
-def members_of(segment: Segment) -> QuerySet[Membership]:
-    """The stays of those who are in a segment now."""
-    return Membership.objects.present().filter(segment=segment)
-
-
-def member_lines(
-    segment: Segment, *, limit: int, before: tuple[datetime, int] | None = None
-) -> list[MemberLine]:
-    """Members, the newest first, from the one after `before` (entered at, membership id) on."""
-    rows = members_of(segment).order_by("-entered_at", "-id")
-    if before is not None:
-        at, id_ = before
-        rows = rows.filter(Q(entered_at__lt=at) | Q(id__lt=id_), entered_at__lte=at)
-    return member_lines_of(list(rows[:limit]))
-
-
-def member_lines_of(stays: Sequence[Membership]) -> list[MemberLine]:
-    """These stays as the members list shows them, in this order."""
-    people = {line.id: line for line in people_by_id([stay.person_id for stay in stays])}
-    return [
-        MemberLine(id=stay.pk, person=people[stay.person_id], entered_at=stay.entered_at)
-        for stay in stays
-        if stay.person_id in people
-    ]
-
-
-def used_in(slug: str) -> list[Segment]:
-    """The segments whose conditions ask about this one, by name."""
-    others = Segment.objects.exclude(state=Segment.State.ARCHIVED)
-    asking = [id_ for id_, _, condition in conditions_in_force(others) if slug in reads(condition).segments]
-    return list(Segment.objects.filter(id__in=asking).order_by("name", "id"))
-
-
 def scope_of(*, now: datetime, people: Sequence[int] | None = None, is_past: bool = False) -> Scope:
     """How a condition is asked of the database as it is."""
     company = Company.objects.filter(id=1).first()
@@ -128,19 +61,19 @@ def preview(
     *,
     now: datetime,
     as_of: datetime | None = None,
-    user_ids: Sequence[str] | None = None,
+    named: Sequence[str] | None = None,
     translator: Translator = ENGLISH,
     seconds: float = PREVIEW_SECONDS,
 ) -> Preview:
     """Count whom a condition matches, now or at a past moment.
 
     Args:
-        user_ids: count and list only these people, all of them.
+        named: customer numbers or public ids: count and list only these people, all of them.
 
     Raises:
         TooSlow: it takes more than `seconds`.
     """
-    people = None if user_ids is None else people_of_user_ids(user_ids)
+    people = None if named is None else people_named(named)
     scope = scope_of(now=as_of or now, people=people, is_past=as_of is not None)
     sample = SAMPLE if people is None else len(people)
     count, total, found = _counted(
@@ -188,6 +121,42 @@ def _counted(query: Composable, *, sample: int, scope: Scope, seconds: float) ->
             raise TooSlow from error
         raise
     return count, total, found
+
+
+def count_of(condition: Condition, *, now: datetime, seconds: float = PREVIEW_SECONDS) -> int:
+    """Count whom a condition matches now. Raises TooSlow."""
+    scope = scope_of(now=now)
+    return _counted(people_query(condition, scope), sample=0, scope=scope, seconds=seconds)[0]
+
+
+def belonging_query(segment_id: int, condition: Condition, scope: Scope) -> Composed:
+    """The ids of those who belong to a segment: by its rule, unless somebody said otherwise by hand."""
+    people: Composable = SQL("")
+    if scope.people is not None:
+        people = SQL(" AND said.person_id = ANY({}::bigint[])").format(Literal(list(scope.people)))
+    return _BELONGING.format(query=people_query(condition, scope), segment=Literal(segment_id), people=people)
+
+
+_BELONGING: Final = SQL(
+    "SELECT ruled.id FROM ({query}) AS ruled WHERE NOT EXISTS (SELECT FROM segments_manual AS said"
+    " WHERE said.segment_id = {segment} AND said.person_id = ruled.id AND said.ended_at IS NULL)"
+    " UNION ALL"
+    " SELECT said.person_id FROM segments_manual AS said JOIN profiles_person AS p ON p.id = said.person_id"
+    " WHERE said.segment_id = {segment} AND said.is_added AND said.ended_at IS NULL"
+    " AND p.merged_into_id IS NULL{people}"
+)
+
+
+def people_named(names: Iterable[str]) -> list[int]:
+    """The people who have these customer numbers or public ids; unknown ones are passed over."""
+    wanted = list(names)
+    public = [name for name in wanted if _UUID.fullmatch(name)]
+    by_uuid = Person.objects.filter(uuid__in=public).values_list("id", "merged_into_id")
+    found = {merged or id_ for id_, merged in by_uuid}
+    return sorted(found.union(people_of_user_ids(wanted)))
+
+
+_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def people_of_user_ids(user_ids: Iterable[Any]) -> list[int]:
