@@ -21,6 +21,7 @@ from cdp_site.pages import (
     overview,
     person,
     person_api,
+    segment_parts,
     settings_api,
     settings_pages,
 )
@@ -39,6 +40,9 @@ urlpatterns = [
     path("settings/tokens/", settings_pages.token_make, name="token-make"),
     path("settings/tokens/<int:pk>/revoke/", settings_pages.token_revoke, name="token-revoke"),
     path("settings/audit/", settings_pages.audit_log, name="audit-log"),
+    path("segments/+count/", segment_parts.rule_count, name="rule-count"),
+    path("segments/+count/<slug:slug>/", segment_parts.starter_count, name="starter-count"),
+    path("segments/<slug:slug>/uses/", segment_parts.segment_uses, name="segment-uses"),
     path("", include("profiles.urls")),
     path("", include("segments.urls")),
     path("", include("journeys.urls")),

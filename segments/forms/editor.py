@@ -136,7 +136,7 @@ def editor_sent(data: Sent, *, scope: Scope = SEGMENT, prefix: str = "") -> Cond
     before = history.root() if history.states else None
     root = read_wire(data, prefix=prefix)
     editor = ConditionEditor(
-        root=root, scope=scope, prefix=prefix, is_strict=bool(data.get(f"{prefix}strict"))
+        root=root, scope=scope, prefix=prefix, is_strict=bool(data.get(f"{prefix}strict", ""))
     )
     take_kinds(root)
     follow_types(root, before, editor.offers)

@@ -1,4 +1,4 @@
-"""Pages of segments: the list, and one segment with its rule in words and its members."""
+"""The list of segments, and one segment with its rule in words and its members."""
 
 from datetime import datetime
 

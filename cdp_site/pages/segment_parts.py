@@ -1,0 +1,101 @@
+"""Parts of the pages of segments that look into other apps too: who may be written to, which journeys ask.
+
+The card beside a rule that is being written counts at once, or about.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import Http404, HttpResponse, HttpResponseBadRequest
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from cdp_site.web import Role, StaffRequest, staff_page
+from connectors.queries import suppressed_scopes
+from journeys.live import live_versions
+from journeys.models import Journey
+from segments.counting import AT_ONCE, IN_PEACE, Counted, count_people, estimate_people
+from segments.domain.parse import parse_condition
+from segments.forms import JOURNEY, SEGMENT, BadForm, ConditionEditor, editor_sent
+from segments.queries import TooSlow
+from segments.starters import starter_of
+
+_EMAIL = "email"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reachable:
+    """How many may be written to."""
+
+    count: int
+    is_exact: bool
+
+
+@staff_page()
+@require_POST
+def rule_count(request: StaffRequest) -> HttpResponse:
+    """Count whom the rule of a form matches; `exactly` takes its time, otherwise it is about, if need be."""
+    prefix = request.POST.get("editor", "")[:40]
+    scope = JOURNEY if request.POST.get("scope") == "journey" else SEGMENT
+    try:
+        editor = editor_sent(request.POST, prefix=prefix, scope=scope)
+    except BadForm:
+        return HttpResponseBadRequest()
+    context: dict[str, Any] = {"editor": editor, "found": None, "reachable": None, "is_given_up": False}
+    return render(request, "segments/_count.html", context | _found(request, editor))
+
+
+def _found(request: StaffRequest, editor: ConditionEditor) -> dict[str, Any]:
+    condition = editor.written.condition
+    if condition is None:
+        return {}
+    now = timezone.now()
+    is_patient = bool(request.POST.get("exactly"))
+    try:
+        found = count_people(condition, now=now, seconds=IN_PEACE if is_patient else AT_ONCE)
+    except TooSlow:
+        try:
+            found = estimate_people(condition, now=now)
+        except TooSlow:
+            return {"is_given_up": True}
+    return {"found": found, "reachable": reachable(found), "is_patient": is_patient}
+
+
+@staff_page(Role.MARKETER)
+@require_safe
+def starter_count(request: StaffRequest, slug: str) -> HttpResponse:
+    """Say how many people a rule to start from matches now."""
+    starter = starter_of(slug)
+    if starter is None:
+        raise Http404
+    condition, now = parse_condition(starter.condition), timezone.now()
+    found: Counted | None
+    try:
+        found = count_people(condition, now=now)
+    except TooSlow:
+        try:
+            found = estimate_people(condition, now=now)
+        except TooSlow:
+            found = None
+    return render(request, "segments/_starter_count.html", {"found": found})
+
+
+@staff_page()
+@require_safe
+def segment_uses(request: StaffRequest, slug: str) -> HttpResponse:
+    """List the journeys that ask about a segment."""
+    asking = {version.journey_id for version in live_versions() if slug in version.reads.segments}
+    journeys = Journey.objects.filter(pk__in=asking).order_by("name")
+    return render(request, "segments/_uses.html", {"journeys": journeys})
+
+
+def reachable(found: Counted) -> Reachable:
+    """Of the people found, who may get marketing email: agreed, and not on the list of those not to."""
+    if not found.willing:
+        return Reachable(count=0, is_exact=found.is_exact)
+    held_back = len(suppressed_scopes(found.addresses, channel=_EMAIL))
+    if found.willing <= len(found.addresses):
+        return Reachable(count=max(0, found.willing - held_back), is_exact=found.is_exact)
+    share = held_back / len(found.addresses)
+    return Reachable(count=round(found.willing * (1 - share)), is_exact=False)

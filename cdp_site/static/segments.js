@@ -1,0 +1,85 @@
+// The builder of rules: what htmx does not do by itself. All state is in the form.
+(() => {
+  const one = (selector, from = document) => from.querySelector(selector);
+  const all = (selector, from = document) => [...from.querySelectorAll(selector)];
+  const form = () => one("#rule-form");
+  const valueOf = (field) => field.type === "checkbox" || field.type === "radio" ? field.checked : field.value;
+
+  // What is typed while an answer is on its way is put back into the new fields.
+  let sent = null;
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (event.target.id === "rule-form") sent = new Map(all("[id][name]", one("#rule")).map((field) => [field.id, valueOf(field)]));
+  });
+  let typed = [];
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (event.detail.target.id !== "rule" || !sent) return;
+    const active = document.activeElement;
+    typed = all("[id][name]", event.detail.target)
+      .filter((field) => field.tagName !== "BUTTON" && sent.has(field.id) && sent.get(field.id) !== valueOf(field))
+      .map((field) => ({ id: field.id, value: valueOf(field), at: field === active && field.type === "text" ? field.selectionStart : null }));
+    sent = null;
+  });
+  document.addEventListener("htmx:afterSettle", (event) => {
+    if (event.detail.target.id !== "rule") return;
+    for (const { id, value, at } of typed) {
+      const field = document.getElementById(id);
+      if (!field) continue;
+      if (typeof value === "boolean") field.checked = value; else field.value = value;
+      if (at !== null) field.setSelectionRange(at, at);
+      field.dispatchEvent(new Event("input", { bubbles: true }));
+    }
+    typed = [];
+  });
+
+  // Leaving a field by pressing a button changes the field first: the answer to that must not take the
+  // button away before it is let go.
+  let isDown = false;
+  document.addEventListener("pointerdown", () => { isDown = true; }, true);
+  for (const name of ["pointerup", "pointercancel"]) document.addEventListener(name, () => { isDown = false; }, true);
+  document.addEventListener("htmx:confirm", (event) => {
+    if (event.target.id !== "rule-form" || !isDown || event.detail.triggeringEvent?.type !== "change") return;
+    event.preventDefault();
+    document.addEventListener("pointerup", () => setTimeout(() => event.detail.issueRequest(true)), { once: true, capture: true });
+  });
+
+  // Nothing unsaved is left without asking.
+  let isDirty = false, isLeaving = false;
+  const mark = (dirty) => { isDirty = dirty; const badge = one("#rule-unsaved"); if (badge) badge.hidden = !dirty; };
+  document.addEventListener("input", (event) => { if (event.target.closest("#rule")) mark(true); });
+  document.addEventListener("htmx:afterSettle", (event) => { if (event.detail.target.id === "rule") mark(one("#rule-unsaved") ? !one("#rule-unsaved").hidden : false); });
+  document.addEventListener("htmx:beforeOnLoad", (event) => { if (event.detail.xhr.getResponseHeader("HX-Redirect")) isLeaving = true; });
+  addEventListener("beforeunload", (event) => { if (form() && isDirty && !isLeaving) event.preventDefault(); });
+
+  // Menus of rows close when something else is done.
+  document.addEventListener("click", (event) => {
+    for (const menu of all(".rule-menu[open]")) if (!menu.contains(event.target)) menu.open = false;
+    const value = event.target.closest("[data-append]");
+    if (!value) return;
+    const field = one(value.dataset.append), lines = field.value.split("\n").filter(Boolean);
+    if (!lines.includes(value.textContent)) field.value = [...lines, value.textContent].join("\n");
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+  });
+
+  document.addEventListener("keydown", (event) => {
+    if (!form()) return;
+    const typing = event.target.matches("input:not([type=radio], [type=checkbox]), textarea, select");
+    const menu = event.target.closest(".rule-menu[open]");
+    if (menu && event.key === "Escape") { menu.open = false; one("summary", menu).focus(); return; }
+    if (menu && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
+      const lines = all("button", menu), at = lines.indexOf(document.activeElement);
+      event.preventDefault();
+      lines[(at + (event.key === "ArrowDown" ? 1 : lines.length - 1) + (at < 0 && event.key === "ArrowUp" ? 1 : 0)) % lines.length].focus();
+      return;
+    }
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z" && !typing) {
+      event.preventDefault();
+      one(event.shiftKey ? "#rule-redo" : "#rule-undo").click();
+    }
+    if (event.altKey && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
+      const row = event.target.closest("[data-rule-row]");
+      if (!row) return;
+      event.preventDefault();
+      one(`[name=do][value="${event.key === "ArrowUp" ? "up" : "down"}:${row.dataset.ruleRow}"]`)?.click();
+    }
+  });
+})();
