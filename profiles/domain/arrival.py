@@ -384,7 +384,7 @@ def _promote(arrived: Arrived) -> None:
     promoted = _promoted.decode(arrived.properties)
     raw = bytes(promoted.revenue)
     if raw[:1].isdigit() or raw[:1] == b"-":
-        arrived.revenue = raw if abs(Decimal(raw.decode())) < _BIGGEST else None
+        arrived.revenue = raw if abs(Decimal(raw.decode())) <= _BIGGEST else None
     if arrived.kind in ("page", "screen"):
         arrived.path = arrived.path or _text(promoted.path) or None
 

@@ -5,6 +5,7 @@ few, now or as of a past moment. Events, memberships and identities are read onc
 and joined: no part is asked person by person. Every boolean piece is true or false, never null.
 """
 
-from segments.compiler.nodes import NotCompilable, Scope, people_query
+from segments.compiler.nodes import people_query
+from segments.compiler.rows import NotCompilable, Scope
 
 __all__ = ["NotCompilable", "Scope", "people_query"]

@@ -39,6 +39,7 @@ class Place:
     value: Composable  # jsonb
     zone: Composable  # text, the person's
     now: datetime
+    number: Composable | None = None  # numeric, where a column holds the value's number
     depth: int = 0  # of lists in lists, so that each has a name of its own
 
 
@@ -129,6 +130,28 @@ def _number_holds(number: Composable, comparison: Comparison) -> Composable:
     return SQL("({})").format(within)
 
 
+def number_holds(
+    number: Composable, comparison: Comparison, *, times: Composable | None = None
+) -> Composable:
+    """A boolean, never null, about a numeric expression; with `times`, about the number divided by that."""
+    base = OPERATORS[comparison.op].opposite_of
+    compared = _multiple_holds(number, comparison, times) if times else _number_holds(number, comparison)
+    answer = SQL("coalesce({}, false)").format(compared)
+    return answer if base is None else SQL("(NOT {})").format(answer)
+
+
+def _multiple_holds(number: Composable, comparison: Comparison, times: Composable) -> Composable:
+    wanted = comparison.value
+    if isinstance(wanted, Range):
+        low, high = _number(wanted.low), _number(wanted.high)
+        between = SQL("({times} > 0 AND {number} BETWEEN {low} * {times} AND {high} * {times})")
+        return between.format(number=number, low=low, high=high, times=times)
+    assert isinstance(wanted, Decimal)
+    sign, _ = _SIGNS[comparison.op]
+    compared = SQL("({times} > 0 AND {number} {sign} {wanted} * {times})")
+    return compared.format(number=number, sign=sign, wanted=_number(wanted), times=times)
+
+
 def _number(value: Decimal) -> Composable:
     return SQL("{}::numeric").format(Literal(value))
 
@@ -146,7 +169,7 @@ _SIGNS: Final[Mapping[Operator, tuple[SQL, Composable]]] = {
 
 
 def _numbers(place: Place, comparison: Comparison) -> Composable:
-    return _number_holds(number_of(place.value), comparison)
+    return _number_holds(place.number or number_of(place.value), comparison)
 
 
 def _is_true(place: Place, comparison: Comparison) -> Composable:
@@ -255,7 +278,7 @@ def _item_count(place: Place, comparison: Comparison) -> Composable:
     assert isinstance(count, Comparison)
     answer = _number_holds(SQL("jsonb_array_length({})").format(_items(place)), count)
     if OPERATORS[count.op].opposite_of is not None:
-        answer = SQL("NOT {}").format(answer)
+        answer = SQL("NOT {}").format(answer)  # of no list it stays null
     return answer
 
 

@@ -13,6 +13,7 @@ from psycopg.sql import SQL, Composable, Literal
 from segments.domain.values import (
     EPOCH,
     FIRST_YEAR,
+    LARGEST,
     LAST_YEAR,
     LOWER,
     MILLISECONDS_FROM,
@@ -54,6 +55,21 @@ def text_of(value: Composable) -> Composable:
 
 def number_of(value: Composable) -> Composable:
     return SQL("(CASE jsonb_typeof({value}) WHEN 'number' THEN ({value})::numeric END)").format(value=value)
+
+
+def bounded(number: Composable) -> Composable:
+    """A number that is not beyond what counts as one."""
+    return SQL("(CASE WHEN abs({number}) <= {largest} THEN {number} END)").format(
+        number=number, largest=SQL("{}::numeric").format(Literal(LARGEST))
+    )
+
+
+def shared_of(value: Composable) -> Composable:
+    """A text, number, yes or no as jsonb, which is equal by type; null for anything else."""
+    return SQL(
+        "(CASE jsonb_typeof({value}) WHEN 'string' THEN {value} WHEN 'boolean' THEN {value}"
+        " WHEN 'number' THEN CASE WHEN abs(({value})::numeric) <= {largest} THEN {value} END END)"
+    ).format(value=value, largest=SQL("{}::numeric").format(Literal(LARGEST)))
 
 
 def lowered(text: Composable) -> Composable:

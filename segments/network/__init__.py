@@ -18,6 +18,7 @@ from segments.network.proof import NetworkRefused, prove
 from segments.network.stimuli import (
     ConsentStimulus,
     IdentityStimulus,
+    ListStimulus,
     LiveRule,
     MergeStimulus,
     MessageStimulus,
@@ -32,6 +33,7 @@ __all__ = [
     "ConsentStimulus",
     "Counters",
     "IdentityStimulus",
+    "ListStimulus",
     "LiveRule",
     "MergeStimulus",
     "MessageStimulus",

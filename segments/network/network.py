@@ -14,6 +14,7 @@ from segments.network.projection import Outside
 from segments.network.stimuli import (
     ConsentStimulus,
     IdentityStimulus,
+    ListStimulus,
     LiveRule,
     MergeStimulus,
     MessageStimulus,
@@ -136,6 +137,8 @@ class RuleNetwork:
                 return _NOTHING.union(*(self._plan.kinds.get(kind, _NOTHING) for kind in stimulus.kinds))
             case SegmentStimulus():
                 return self._plan.segments.get(stimulus.slug, _NOTHING)
+            case ListStimulus():
+                return self._plan.lists.get(stimulus.slug, _NOTHING)
             case ZoneStimulus():
                 return self._plan.zoned
             case MergeStimulus():
@@ -173,6 +176,7 @@ class RuleNetwork:
             for leaf in self._plan.traits.get(key, ())
             if leaf.is_touched(before, after)
         ]
+        found += [self._plan.histories.get(key, _NOTHING) for key in stimulus.changes]
         if ZONE_TRAIT in stimulus.changes:
             found.append(self._plan.zoned)
         return _NOTHING.union(*found)

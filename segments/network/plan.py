@@ -4,15 +4,24 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, assert_never
 
 from segments.domain.conditions import (
-    Condition,
     ConsentIs,
     ContextTest,
+    Engagement,
     EventCount,
+    EventHad,
+    EventLeaf,
+    EventSequence,
+    EventTotal,
+    HasBeen,
     IdentityKnown,
+    InBucket,
     InSegment,
+    Leaf,
+    OnList,
+    PersonLeaf,
     Source,
     Test,
     TraitTest,
@@ -73,6 +82,8 @@ class Plan:
     consents: dict[str, frozenset[RuleId]] = field(default_factory=dict)
     kinds: dict[str, frozenset[RuleId]] = field(default_factory=dict)
     segments: dict[str, frozenset[RuleId]] = field(default_factory=dict)
+    histories: dict[str, frozenset[RuleId]] = field(default_factory=dict)  # of a trait: any change counts
+    lists: dict[str, frozenset[RuleId]] = field(default_factory=dict)
     zoned: frozenset[RuleId] = frozenset()
     everything: frozenset[RuleId] = frozenset()
 
@@ -101,24 +112,50 @@ class _Gathering:
         self.consents: dict[str, set[RuleId]] = defaultdict(set)
         self.kinds: dict[str, set[RuleId]] = defaultdict(set)
         self.segments: dict[str, set[RuleId]] = defaultdict(set)
+        self.histories: dict[str, set[RuleId]] = defaultdict(set)
+        self.lists: dict[str, set[RuleId]] = defaultdict(set)
 
-    def take(self, leaf: Condition, rule: RuleId) -> None:
+    def take(self, leaf: Leaf, rule: RuleId) -> None:
+        if isinstance(leaf, EventLeaf):
+            self.take_events(leaf, rule)
+        else:
+            self.take_person(leaf, rule)
+
+    def take_events(self, leaf: EventLeaf, rule: RuleId) -> None:
         match leaf:
-            case EventCount():
-                tests = frozenset(test for test in leaf.where if _is_projectable(test))
-                self.names[leaf.name][tests].add(rule)
+            case EventCount() | EventTotal() | EventHad():
+                self.take_tests(leaf.name, leaf.where, rule)
+            case EventSequence():
+                for step in leaf.steps:
+                    self.take_tests(step.name, step.where, rule)
+            case Engagement():
+                self.take_events(leaf.as_events(), rule)
+            case _:
+                assert_never(leaf)
+
+    def take_tests(self, name: str, tests: Iterable[Test], rule: RuleId) -> None:
+        self.names[name][frozenset(test for test in tests if _is_projectable(test))].add(rule)
+
+    def take_person(self, leaf: PersonLeaf, rule: RuleId) -> None:
+        match leaf:
             case ContextTest():
                 self.names["*"][_context_tests(leaf)].add(rule)
             case TraitTest():
                 self.traits[leaf.path[0]][leaf.path[1:], leaf.comparison].add(rule)
+            case HasBeen():
+                self.histories[leaf.path[0]].add(rule)
             case ConsentIs():
                 self.consents[leaf.category].add(rule)
             case IdentityKnown():
                 self.kinds[leaf.kind].add(rule)
             case InSegment():
                 self.segments[leaf.slug].add(rule)
+            case OnList():
+                self.lists[leaf.slug].add(rule)
+            case InBucket():
+                pass  # the public id stays, but for a merge
             case _:
-                raise AssertionError(f"{leaf} is no leaf")
+                assert_never(leaf)
 
     def plan(self) -> Plan:
         exact = [name for name in self.names if not name.endswith("*")]
@@ -130,6 +167,8 @@ class _Gathering:
             consents=_frozen(self.consents),
             kinds=_frozen(self.kinds),
             segments=_frozen(self.segments),
+            histories=_frozen(self.histories),
+            lists=_frozen(self.lists),
         )
 
     def _terms(self, names: Iterable[str]) -> Terms:
@@ -161,8 +200,8 @@ def _frozen(table: Mapping[str, set[RuleId]]) -> dict[str, frozenset[RuleId]]:
 
 
 def _is_projectable(test: Test) -> bool:
-    """Whether the message alone tells the answer: not the clock, not a run's entry."""
-    return not test.is_about_entry and not needs_clock(test.comparison)
+    """Whether the message alone tells the answer: not the clock, a run's entry, or another event."""
+    return not test.is_about_entry and not test.is_about_step and not needs_clock(test.comparison)
 
 
 def _context_tests(leaf: ContextTest) -> frozenset[Test]:

@@ -14,7 +14,7 @@ from typing import Final
 from uuid import UUID
 
 from profiles.domain.facts import Event
-from segments.domain.conditions import Condition, EventCount, leaves
+from segments.domain.conditions import Condition, reads
 from segments.domain.parse import parse_condition, to_json
 from segments.network.durable import IS_INSTALLED
 from segments.network.network import RuleNetwork
@@ -62,9 +62,8 @@ def build() -> None:
         check_every=1,
     )
     for condition in conditions:
-        for leaf in leaves(condition):
-            if isinstance(leaf, EventCount):
-                network.touched(MessageStimulus(event=_empty_event(leaf.name.rstrip("*"))))
+        for name in reads(condition).event_names:
+            network.touched(MessageStimulus(event=_empty_event(name.rstrip("*"))))
     network.close()
     if network.counters.failures or network.counters.differences:
         raise NetworkRefused(f"the engine failed on these rules: {network.counters}")

@@ -27,7 +27,10 @@ class MessageStimulus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TraitStimulus:
-    """Traits changed: key -> (value before, value after), None for none."""
+    """Traits changed: key -> (value before, value after), None for none.
+
+    A key whose history gained an entry is named, though its value may be as before.
+    """
 
     changes: Mapping[str, tuple[Json, Json]]
 
@@ -54,6 +57,13 @@ class SegmentStimulus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ListStimulus:
+    """The person was added by hand to a segment, or is no longer."""
+
+    slug: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ZoneStimulus:
     """The person's time zone changed. A changed trait `timezone` says so too."""
 
@@ -69,6 +79,7 @@ Stimulus = (
     | ConsentStimulus
     | IdentityStimulus
     | SegmentStimulus
+    | ListStimulus
     | ZoneStimulus
     | MergeStimulus
 )

@@ -4,14 +4,17 @@ import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal, localcontext
 from itertools import count
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import connection, transaction
 from hypothesis import HealthCheck, Phase, currently_in_test_context, given, note, settings
 from hypothesis import strategies as st
 
+from profiles.domain.exact import decode_json
 from segments.compiler import Scope, people_query
 from segments.compiler.operators import COMPILED
 from segments.domain.conditions import Condition, ConsentState, CountOperator, Standing
@@ -21,7 +24,7 @@ from segments.domain.explain import explain
 from segments.domain.operators import OPERATORS, Operator, Takes
 from segments.domain.parse import ConditionError, parse_condition, to_json
 from segments.domain.patterns import Pattern
-from segments.domain.values import lower
+from segments.domain.values import lower, number
 from segments.models import Segment
 from segments.queries import scanning
 from tests.segments.worlds import (
@@ -194,7 +197,7 @@ def check(world: World) -> None:
         people = store(world.members)
         for condition in conditions:
             check_reading(condition, world.members[0])
-            for at, is_past in ((NOW, False), (_THEN, True)):
+            for at, is_past in ((NOW, False), (world.later, False), (world.then, True)):
                 check_answers(condition, world.members, people, at=at, is_past=is_past)
         transaction.set_rollback(True)
 
@@ -243,15 +246,13 @@ def store(members: Iterable[Member]) -> list[int]:
     """Put people into the database as the product would have; give their ids."""
     rows = Rows()
     people = [rows.add(member) for member in members]
+    Segment.objects.bulk_create(
+        [Segment(slug=slug, name=slug, condition={}) for slug in SLUGS], ignore_conflicts=True
+    )
     with connection.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO profiles_eventname (name) VALUES (%s) ON CONFLICT DO NOTHING",
             [(name,) for name in NAMES],
-        )
-        cursor.executemany(
-            "INSERT INTO segments_segment (slug, name, state, version, condition, member_count)"
-            " VALUES (%s, %s, 'draft', 1, '{}', 0) ON CONFLICT DO NOTHING",
-            [(slug, slug) for slug in SLUGS],
         )
         for statement, found in rows.tables.items():
             cursor.executemany(statement, found)
@@ -261,7 +262,7 @@ def store(members: Iterable[Member]) -> list[int]:
 PERSON = """INSERT INTO profiles_person
     (id, traits, consent, first_seen_at, last_seen_at, time_zone, merged_into_id,
      uuid, trait_times, consent_times, locale)
-    VALUES (%s, %s::jsonb, %s::jsonb, %s, %s, %s, %s, gen_random_uuid(), '{}', '{}', '')"""
+    VALUES (%s, %s::jsonb, %s::jsonb, %s, %s, %s, %s, %s, '{}', '{}', '')"""
 OVERRIDE = "INSERT INTO profiles_personoverride (old_person_id, new_person_id) VALUES (%s, %s)"
 TRAIT = (
     "INSERT INTO profiles_traitchange (person_id, key, at, arrival, value) VALUES (%s, %s, %s, %s, %s::jsonb)"
@@ -276,18 +277,23 @@ LINK = """INSERT INTO profiles_identitylink (identity_id, person_id, at, arrival
 STAY = """INSERT INTO segments_membership (segment_id, person_id, entered_at, left_at, why)
     SELECT id, %s, %s, %s, '{}' FROM segments_segment WHERE slug = %s"""
 EVENT = """INSERT INTO profiles_event (person_id, ts, name_id, identity_id, message_id, received_at, arrival,
-    source_id, properties, context)
-    SELECT %s, %s, id, 0, gen_random_uuid(), %s, %s, 1, %s::jsonb, %s::jsonb
+    source_id, revenue, properties, context)
+    SELECT %s, %s, id, 0, gen_random_uuid(), %s, %s, 1, %s, %s::jsonb, %s::jsonb
     FROM profiles_eventname WHERE name = %s"""
+TOTAL = """INSERT INTO profiles_persontotal (person_id, name_id, count, first_at, last_at, revenue)
+    SELECT %s, id, %s, %s, %s, %s FROM profiles_eventname WHERE name = %s"""
+MANUAL = """INSERT INTO segments_manual (segment_id, person_id, is_added, at, ended_at, by)
+    SELECT id, %s, %s, %s, %s, '' FROM segments_segment WHERE slug = %s"""
+
+
+_STATEMENTS = (PERSON, OVERRIDE, TRAIT, CONSENT, IDENTITY, LINK, STAY, MANUAL, EVENT, TOTAL)
 
 
 class Rows:
     """Rows of all tables, in the order in which they may be inserted."""
 
     def __init__(self) -> None:
-        self.tables: dict[str, list[tuple[Any, ...]]] = {
-            statement: [] for statement in (PERSON, OVERRIDE, TRAIT, CONSENT, IDENTITY, LINK, STAY, EVENT)
-        }
+        self.tables: dict[str, list[tuple[Any, ...]]] = {statement: [] for statement in _STATEMENTS}
 
     def add(self, member: Member) -> int:
         """A member, and somebody merged into them under whom some events still stand."""
@@ -303,8 +309,12 @@ class Rows:
         for place, did in enumerate(member.events):
             holder = old if did.is_stray else person
             self.tables[EVENT].append(
-                (holder, NOW - did.ago, NOW, place, did.properties, did.context, did.name)
+                (holder, NOW - did.ago, NOW, place, revenue_of(did), did.properties, did.context, did.name)
             )
+        for slug, said, ended, is_added in member.lists:
+            ended_at = None if ended is None else NOW - ended
+            self.tables[MANUAL].append((person, is_added, NOW - said, ended_at, slug))
+        self.totals(member, person=person)
         self.identities(member, person=person)
         return person
 
@@ -315,9 +325,28 @@ class Rows:
         consent = {category: json.dumps(is_granted) for category, is_granted in now.consent.items()}
         first_seen_at = NOW - member.first_seen_ago
         self.tables[PERSON].append(
-            (person, _object(traits), _object(consent), first_seen_at, NOW, member.zone, merged_into)
+            (
+                person,
+                _object(traits),
+                _object(consent),
+                first_seen_at,
+                NOW,
+                member.zone,
+                merged_into,
+                UUID(int=person),
+            )
         )
         return person
+
+    def totals(self, member: Member, *, person: int) -> None:
+        """What the store keeps beside the events, of merged people too."""
+        for name in {did.name for did in member.events}:
+            events = [did for did in member.events if did.name == name]
+            moments = [NOW - did.ago for did in events]
+            revenues = [revenue for did in events if (revenue := revenue_of(did)) is not None]
+            with localcontext(prec=1_000):
+                revenue = sum(revenues, Decimal()) if revenues else None
+            self.tables[TOTAL].append((person, len(events), min(moments), max(moments), revenue, name))
 
     def identities(self, member: Member, *, person: int) -> None:
         """Identities that were linked to this person, some of which moved on to somebody else."""
@@ -328,6 +357,12 @@ class Rows:
             self.tables[LINK].append((identity, person, NOW - linked, 0))
             if moved is not None:
                 self.tables[LINK].append((identity, owner, NOW - moved, 1))
+
+
+def revenue_of(did: Did) -> Decimal | None:
+    """As the store promotes it."""
+    exact = number(decode_json(did.properties).get("revenue"))
+    return None if exact is None else Decimal(exact)
 
 
 def _object(texts: Mapping[str, str]) -> str:

@@ -318,7 +318,7 @@ def test_close__leaves_an_answering_network() -> None:
 
 
 def test_properties__may_be_decoded_late() -> None:
-    event = replace(viewed(), properties=LazyObject(b'{"p": {"q": 1.10}}'))
+    event = happened("Viewed", properties=LazyObject(b'{"p": {"q": 1.10}}'))
     assert touched(network(asks({"property": "p.q", "op": "is", "value": 1.1})), event) == {0}
 
 

@@ -16,7 +16,8 @@ from uuid import UUID
 from hypothesis import strategies as st
 
 from profiles.domain.exact import decode_json
-from profiles.domain.facts import Event, Facts, Stay
+from profiles.domain.facts import Event, Facts, Stay, TraitChange
+from segments.domain.conditions import By, Engaged, TotalKind
 from segments.domain.operators import OPERATORS, Operator, Takes
 
 NOW = datetime(2026, 3, 29, 10, 30, tzinfo=UTC)  # in Berlin the clock sprang forward nine hours ago
@@ -24,7 +25,13 @@ TICK = timedelta(microseconds=1)
 DAY = timedelta(days=1)
 
 KEYS = ["a", "b"]
-NAMES = ["Order", "Order Paid", "Viewed"]
+PROPERTIES = [
+    *KEYS,
+    "revenue",
+    "by",
+    "journey",
+]  # a and b of traits as well; the others as the product writes them
+NAMES = ["Order", "Order Paid", "Viewed", "Email Opened", "Email Sent"]
 SLUGS = ["vip", "new"]
 CATEGORIES = ["mail", "sms"]
 KINDS = ["email", "user_id"]
@@ -127,6 +134,7 @@ def comparisons(draw: st.DrawFn, *, is_inner: bool = False) -> dict[str, Any]:
 
 
 _paths = st.sampled_from(["a", "b", "a.c", "a.0", "b.0.sku", "a.c.0.d"])
+_properties = st.sampled_from(["a", "b", "revenue", "a.c", "a.0", "revenue", "b.0.sku"])
 DURING: list[dict[str, Any] | None] = [
     None,
     *({kind: length} for kind in ("last", "before_last") for length in ("P1D", "P7D", "PT24H", "PT1H")),
@@ -148,17 +156,107 @@ def _with(document: dict[str, Any], **parts: Any) -> dict[str, Any]:
 
 tests = st.builds(
     lambda source, path, test: {source: path} | test,
-    st.sampled_from(["property", "context"]),
-    _paths,
+    st.sampled_from(["property", "property", "context"]),
+    _properties,
     comparisons(),
 )
+_names = st.sampled_from([*NAMES[:3], "Order", "Order*", "*", "Unheard"])
+_few_tests: st.SearchStrategy[list[dict[str, Any]]] = st.just([]) | st.lists(tests, max_size=2)
 events_asked = st.builds(
     lambda name, where, count, during: _with({"event": name}, where=where, count=count, during=during),
-    st.sampled_from([*NAMES, "Order*", "*", "Unheard"]),
-    st.lists(tests, max_size=2),
+    _names,
+    _few_tests,
     _event_counts,
     _during,
 )
+_NUMBERS_ASKED: list[dict[str, Any]] = [
+    {"op": op, "value": value}
+    for op in ("is", "is_not", "greater", "at_least", "less", "at_most")
+    for value in (0, 1, 2, -1, 0.1, 12, 0.5, 1e308)
+] + [{"op": "between", "value": value} for value in WANTED[Takes.RANGE]]
+totals_asked = st.builds(
+    lambda kind, name, path, where, during, test: _with(
+        {"total": str(kind), "event": name, "property": path} | test, where=where, during=during
+    ),
+    st.sampled_from(TotalKind),
+    _names,
+    _properties,
+    _few_tests,
+    _during,
+    st.sampled_from(_NUMBERS_ASKED),
+)
+positions_asked = st.builds(
+    lambda word, name, where, had, during: _with({word: name, "had": had}, where=where, during=during),
+    st.sampled_from(["first", "last"]),
+    _names,
+    _few_tests,
+    st.lists(tests, min_size=1, max_size=2),
+    _during,
+)
+_within = st.sampled_from([None, None, "P1D", "P7D", "PT1H", "PT10H"])
+
+
+@st.composite
+def sequences_asked(draw: st.DrawFn) -> dict[str, Any]:
+    """Up to four steps, compared with each other in one way, in several, or not at all."""
+    sharing = draw(st.sampled_from(["none", "none", "one", "any"]))
+    steps: list[dict[str, Any]] = []
+    for place in range(draw(st.integers(1, 4))):
+        where = draw(st.lists(tests, max_size=1)) if draw(st.booleans()) else []
+        step: dict[str, Any] = {"event": draw(_names)}
+        if place:
+            step |= _with({}, within=draw(_within))
+            step |= {"not": True} if draw(st.booleans()) else {}
+            earlier = [number for number, before in enumerate(steps) if "not" not in before]
+            if sharing == "one" or (sharing == "any" and draw(st.booleans())):
+                mine, theirs = (
+                    ("a", "a") if sharing == "one" else draw(st.tuples(*[st.sampled_from(KEYS)] * 2))
+                )
+                link = {"step": draw(st.sampled_from(earlier)), "property": theirs}
+                where = [*where, {"property": mine, "op": "is", "same_as": link}]
+        steps.append(_with(step, where=where))
+    if "not" in steps[-1] and "within" not in steps[-1]:
+        steps[-1]["within"] = "P1D"
+    return _with({"sequence": steps}, during=draw(_during))
+
+
+_engaged = [Engaged.OPENED, Engaged.OPENED, Engaged.SENT, Engaged.CLICKED]
+
+
+@st.composite
+def engagements_asked(draw: st.DrawFn) -> dict[str, Any]:
+    kind = draw(st.sampled_from(_engaged))
+    by = draw(st.sampled_from([None, *By])) if kind in (Engaged.OPENED, Engaged.CLICKED) else None
+    journey = draw(st.sampled_from(["", "", "welcome"]))
+    document = _with({"engagement": str(kind)}, by=by and str(by), journey=journey)
+    return _with(document, count=draw(_event_counts), during=draw(_during))
+
+
+lasting_asked = st.builds(
+    lambda path, test, op, length: {
+        "has_been": {"trait": path} | test,
+        "for": {"op": op, "value": length},
+    },
+    _paths,
+    comparisons(),
+    st.sampled_from(["at_least", "less_than"]),
+    st.sampled_from(["P1D", "P7D", "PT1H"]),
+).filter(lambda document: not moves(document["has_been"]))
+lists_asked = st.builds(lambda slug: {"list": slug}, st.sampled_from([*SLUGS, "unheard"]))
+buckets_asked = st.builds(
+    lambda salt, start, size: {"bucket": salt, "from": start, "to": start + size},
+    st.sampled_from(["a", "é:b"]),
+    st.sampled_from([0, 10, 33.3]),
+    st.sampled_from([50, 1, 66.7]),
+)
+_MOVING = [str(op) for op, row in OPERATORS.items() if row.moves]
+
+
+def moves(comparison: Mapping[str, Any]) -> bool:
+    """Whether time alone can turn it."""
+    return comparison["op"] in _MOVING or any(moves(test) for test in comparison.get("tests", ()))
+
+
 traits_asked = st.builds(lambda path, test: {"trait": path} | test, _paths, comparisons())
 segments_asked = st.builds(
     lambda slug, standing, during: _with(
@@ -175,7 +273,9 @@ consents_asked = st.builds(
 )
 kinds_asked = st.builds(lambda kind: {"known": kind}, st.sampled_from(KINDS))
 leaves = st.one_of(
-    traits_asked, traits_asked, events_asked, events_asked, segments_asked, consents_asked, kinds_asked
+    *(traits_asked, traits_asked, lasting_asked, events_asked, events_asked, totals_asked, positions_asked),
+    *(sequences_asked(), sequences_asked(), engagements_asked(), segments_asked, lists_asked, buckets_asked),
+    *(consents_asked, kinds_asked),
 )
 trees = st.recursive(
     leaves,
@@ -227,6 +327,8 @@ class Member:
     identities: tuple[tuple[str, timedelta, timedelta | None], ...] = ()  # kind, linked ago, moved away ago
     stays: tuple[tuple[str, timedelta, timedelta | None], ...] = ()  # slug, entered ago, left ago
     events: tuple[Did, ...] = ()
+    # Slug, said ago, taken back ago, and whether it was an adding.
+    lists: tuple[tuple[str, timedelta, timedelta | None, bool], ...] = ()
 
 
 Hints = Mapping[str, Sequence[str]]  # key -> JSON texts near what is asked of it
@@ -246,11 +348,13 @@ def hints_of(documents: Sequence[Mapping[str, Any]]) -> Hints:
 
 
 def _compared(document: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for word in ("all", "any", "none", "where"):
+    for word in ("all", "any", "none", "where", "had", "sequence"):
         for part in document.get(word, ()):
             yield from _compared(part)
+    if "has_been" in document:
+        yield from _compared(document["has_been"])
     for word in ("trait", "property", "context"):
-        if word in document:
+        if word in document and "op" in document and "same_as" not in document:
             yield document[word], document
 
 
@@ -285,8 +389,21 @@ def _member_values(hints: Hints, key: str) -> st.SearchStrategy[str]:
     return st.sampled_from(near) | values if near else values
 
 
+_WRITTEN = {
+    "by": st.sampled_from(['"human"', '"machine"', '"prefetch"']),
+    "journey": st.sampled_from(['"welcome"', '"other"']),
+}
+_SHARED = st.sampled_from(['"a"', "1", "1.0", "true"])  # few, so that two events often have the same
+
+
 def _objects(hints: Hints) -> st.SearchStrategy[str]:
-    pairs = st.fixed_dictionaries({}, optional={key: _member_values(hints, key) for key in KEYS})
+    pairs = st.fixed_dictionaries(
+        {},
+        optional={
+            key: _WRITTEN[key] if key in _WRITTEN else _SHARED | _member_values(hints, key)
+            for key in PROPERTIES
+        },
+    )
     return pairs.map(lambda found: "{" + ", ".join(f'"{key}": {value}' for key, value in found.items()) + "}")
 
 
@@ -302,6 +419,11 @@ def _did(hints: Hints) -> st.SearchStrategy[Did]:
 
 
 _stays = st.tuples(st.sampled_from(SLUGS), _agos, st.none() | _agos)
+
+
+_sayings = st.tuples(st.sampled_from(SLUGS), _agos, st.none() | _agos, st.booleans()).filter(
+    lambda said: said[2] is None or said[2] <= said[1]
+)
 
 
 def _sound_stays(stays: Sequence[tuple[str, timedelta, timedelta | None]]) -> tuple[Any, ...]:
@@ -336,15 +458,24 @@ def members(hints: Hints) -> st.SearchStrategy[Member]:
             max_size=2,
         ).map(tuple),
         stays=st.lists(_stays, max_size=3).map(_sound_stays),
-        events=st.lists(_did(hints), min_size=1, max_size=5).map(tuple),
+        events=st.lists(_did(hints), min_size=1, max_size=7).map(tuple),
+        lists=st.lists(_sayings, max_size=2, unique_by=lambda one: one[0]).map(tuple),
     )
 
 
 def facts_of(member: Member, *, at: datetime, person_id: int = 1) -> Facts:
     """The member as rules see them at a moment: values and identities of that moment."""
     traits: dict[str, tuple[datetime, int, Any]] = {}
+    changes: dict[str, list[TraitChange]] = {}
     for place, (key, ago, text) in enumerate(member.traits):
         _keep_latest(traits, key, NOW - ago, place, decode_json(text), until=at)
+        change = TraitChange(at=NOW - ago, arrival=place, value=decode_json(text))
+        changes.setdefault(key, []).append(change)
+    lists: dict[str, list[Stay]] = {}
+    for slug, said, ended, is_added in member.lists:
+        if is_added:
+            left_at = None if ended is None else NOW - ended
+            lists.setdefault(slug, []).append(Stay(entered_at=NOW - said, left_at=left_at))
     consent: dict[str, tuple[datetime, int, Any]] = {}
     for place, (category, ago, is_granted) in enumerate(member.consents):
         _keep_latest(consent, category, NOW - ago, place, is_granted, until=at)
@@ -366,7 +497,12 @@ def facts_of(member: Member, *, at: datetime, person_id: int = 1) -> Facts:
             if NOW - linked <= at and not (moved is not None and NOW - moved <= at)
         ),
         stays=stays,
+        lists=lists,
         events_of=lambda name: [one for one in history if fits(one.name, name)],
+        trait_history={
+            key: sorted(found, key=lambda change: (change.at, change.arrival))
+            for key, found in changes.items()
+        },
     )
 
 
@@ -410,6 +546,19 @@ class World:
 
     members: Sequence[Member]
     asked: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
+    later: datetime = NOW
+    then: datetime = NOW - DAY
+
+
+LATER = [  # nights on which clocks are set, the last days of February, the turn of a year
+    datetime(2026, 10, 25, 0, 30, tzinfo=UTC),
+    datetime(2026, 10, 25, 1, 30, tzinfo=UTC),
+    datetime(2027, 2, 28, 12, tzinfo=UTC),
+    datetime(2028, 2, 29, 12, tzinfo=UTC),
+    datetime(2027, 12, 31, 23, 30, tzinfo=UTC),
+    NOW + DAY,
+    NOW + 7 * DAY - TICK,
+]
 
 
 _atoms = st.sampled_from(["a", "B", "é", ".", "[a-c]", "[^b]", r"\d", r"\w", r"\s", r"\.", "(?:a|B)", "(ab)"])
@@ -429,4 +578,9 @@ def worlds(draw: st.DrawFn) -> World:
     """Four conditions, and people who come near to them."""
     asked = draw(st.lists(trees, min_size=4, max_size=4))
     hints = hints_of(asked)
-    return World(members=draw(st.lists(members(hints), min_size=1, max_size=5)), asked=asked)
+    return World(
+        members=draw(st.lists(members(hints), min_size=1, max_size=5)),
+        asked=asked,
+        later=draw(st.sampled_from(LATER)),
+        then=NOW - draw(_pasts),
+    )

@@ -26,7 +26,7 @@ def has_chain(sequence: EventSequence, facts: Facts, moment: Moment) -> bool:
     """Whether at least one chain exists."""
     events = _events(sequence, facts, moment)
     search = _Search(
-        links=_links(sequence.steps),
+        links=links_of(sequence.steps),
         events=events,
         places=[_places(sequence, step, events, facts, moment) for step in sequence.steps],
         now=moment.now,
@@ -45,7 +45,8 @@ class Link:
     nots: tuple[tuple[int, SequenceStep], ...]  # up to the next step that happens
 
 
-def _links(steps: Sequence[SequenceStep]) -> list[Link]:
+def links_of(steps: Sequence[SequenceStep]) -> list[Link]:
+    """The steps that happen, in order."""
     positives = [place for place, step in enumerate(steps) if not step.is_not]
     ends = [*positives[1:], len(steps)]
     return [

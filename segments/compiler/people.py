@@ -1,0 +1,201 @@
+"""The parts of a condition about the person, as booleans over `profiles_person AS p`."""
+
+from typing import assert_never
+
+from psycopg.sql import SQL, Composable, Literal
+
+from segments.compiler.operators import Place, holds
+from segments.compiler.rows import NotCompilable, Rows, at
+from segments.compiler.values import at_key, at_path
+from segments.domain.buckets import BITS, bounds_of
+from segments.domain.conditions import (
+    ConsentIs,
+    ConsentState,
+    ContextTest,
+    HasBeen,
+    IdentityKnown,
+    InBucket,
+    InSegment,
+    OnList,
+    PersonLeaf,
+    Span,
+    Standing,
+    TraitTest,
+    reads,
+)
+from segments.domain.operators import Moment, holds_for
+
+
+def person_answer(rows: Rows, leaf: PersonLeaf) -> Composable:
+    match leaf:
+        case TraitTest():
+            return _trait(rows, leaf)
+        case HasBeen():
+            return _has_been(rows, leaf)
+        case InSegment():
+            return _segment(rows, leaf)
+        case OnList():
+            return _on_list(rows, leaf)
+        case InBucket():
+            return _bucket(leaf)
+        case ConsentIs():
+            return _consent(rows, leaf)
+        case IdentityKnown():
+            return _identity(rows, leaf)
+        case ContextTest():
+            raise NotCompilable("the message being processed")
+        case _:
+            assert_never(leaf)
+
+
+def _trait(rows: Rows, condition: TraitTest) -> Composable:
+    key, rest = condition.path[0], condition.path[1:]
+    if rows.scope.is_past:
+        value = at_path(SQL("{}.value").format(rows.with_rows(_past_trait(rows, key))), rest)
+    else:
+        value = at_key(SQL("p.traits"), condition.path)
+    place = Place(value=value, zone=rows.zone(SQL("p")), now=rows.scope.now)
+    return holds(place, condition.comparison)
+
+
+def _past_trait(rows: Rows, key: str) -> Composable:
+    return SQL(
+        "SELECT DISTINCT ON (person_id) person_id, value FROM profiles_traitchange"
+        " WHERE key = {key} AND at <= {now}{among} ORDER BY person_id, at DESC, arrival DESC"
+    ).format(key=Literal(key), now=rows.now, among=rows.among(SQL("person_id")))
+
+
+def _consent(rows: Rows, condition: ConsentIs) -> Composable:
+    if rows.scope.is_past:
+        granted: Composable = SQL("{}.is_granted").format(
+            rows.with_rows(_past_consent(rows, condition.category))
+        )
+    else:
+        granted = SQL("(p.consent -> {} = 'true'::jsonb)").format(Literal(condition.category))
+        present = SQL("coalesce(jsonb_typeof(p.consent -> {}) = 'boolean', false)").format(
+            Literal(condition.category)
+        )
+        granted = SQL("(CASE WHEN {} THEN {} END)").format(present, granted)
+    match condition.state:
+        case ConsentState.GRANTED:
+            return SQL("({} IS TRUE)").format(granted)
+        case ConsentState.DENIED:
+            return SQL("({} IS FALSE)").format(granted)
+        case ConsentState.UNSET:
+            return SQL("({} IS NULL)").format(granted)
+
+
+def _past_consent(rows: Rows, category: str) -> Composable:
+    return SQL(
+        "SELECT DISTINCT ON (person_id) person_id, is_granted FROM profiles_consentchange"
+        " WHERE category = {category} AND at <= {now}{among} ORDER BY person_id, at DESC, arrival DESC"
+    ).format(category=Literal(category), now=rows.now, among=rows.among(SQL("person_id")))
+
+
+def _identity(rows: Rows, condition: IdentityKnown) -> Composable:
+    if not rows.scope.is_past:
+        return rows.is_among(
+            SQL("SELECT DISTINCT person_id FROM profiles_identity WHERE kind = {}{}").format(
+                Literal(condition.kind), rows.among(SQL("person_id"))
+            )
+        )
+    return rows.is_among(
+        SQL(
+            "SELECT DISTINCT coalesce(o.merged_into_id, o.id) AS person_id FROM ("
+            "SELECT DISTINCT ON (l.identity_id) l.person_id FROM profiles_identitylink AS l"
+            " JOIN profiles_identity AS i ON i.id = l.identity_id"
+            " WHERE i.kind = {kind} AND l.at <= {now}"
+            " ORDER BY l.identity_id, l.at DESC, l.arrival DESC, l.id DESC"
+            ") AS owner JOIN profiles_person AS o ON o.id = owner.person_id"
+        ).format(kind=Literal(condition.kind), now=rows.now)
+    )
+
+
+def _segment(rows: Rows, condition: InSegment) -> Composable:
+    now = rows.now
+    present = SQL("m.entered_at <= {now} AND (m.left_at IS NULL OR m.left_at > {now})").format(now=now)
+    match condition.standing:
+        case Standing.NOT_MEMBER:
+            return SQL("(NOT {})").format(_stayed(rows, condition, present))
+        case Standing.MEMBER:
+            return _stayed(rows, condition, present, column=SQL("m.entered_at"))
+        case Standing.LEFT:
+            has_left = SQL("m.left_at <= {}").format(now)
+            return SQL("({} AND NOT {})").format(
+                _stayed(rows, condition, has_left, column=SQL("m.left_at")),
+                _stayed(rows, condition, present),
+            )
+
+
+def _stayed(
+    rows: Rows, condition: InSegment, filter_: Composable, *, column: SQL | None = None
+) -> Composable:
+    zone = rows.zone(SQL("q"))
+    window = rows.window(column, condition.during, zone=zone) if column is not None else []
+    is_zoned = bool(window) and reads(condition).needs_zone
+    return rows.is_among(
+        SQL(
+            "SELECT DISTINCT m.person_id FROM segments_membership AS m{zones}"
+            " WHERE m.segment_id = (SELECT id FROM segments_segment WHERE slug = {slug}){among}"
+            " AND {filters}"
+        ).format(
+            zones=SQL(" JOIN profiles_person AS q ON q.id = m.person_id") if is_zoned else SQL(""),
+            slug=Literal(condition.slug),
+            among=rows.among(SQL("m.person_id")),
+            filters=SQL(" AND ").join([filter_, *window]),
+        )
+    )
+
+
+def _has_been(rows: Rows, leaf: HasBeen) -> Composable:
+    """The history read backwards: the changes up to the first that breaks the test are its stay."""
+    is_zoned = reads(leaf).needs_zone
+    value = at_path(SQL("h.value"), leaf.path[1:])
+    place = Place(value=value, zone=rows.event_zone(is_zoned=is_zoned), now=rows.scope.now)
+    passing = SQL(
+        "SELECT h.person_id, h.at, h.arrival, h.id, {passes} AS passes FROM profiles_traitchange AS h{zones}"
+        " WHERE h.key = {key} AND h.at <= {now}{among}"
+    ).format(
+        passes=holds(place, leaf.comparison),
+        zones=SQL(" JOIN profiles_person AS q ON q.id = h.person_id") if is_zoned else SQL(""),
+        key=Literal(leaf.path[0]),
+        now=rows.now,
+        among=rows.among(SQL("h.person_id")),
+    )
+    lasting = SQL(
+        "SELECT person_id FROM (SELECT person_id, at, passes, bool_and(passes) OVER (PARTITION BY person_id"
+        " ORDER BY at DESC, arrival DESC, id DESC ROWS UNBOUNDED PRECEDING) AS is_unbroken FROM ({}) AS h"
+        ") AS h GROUP BY person_id HAVING {}"
+    )
+    since = SQL("min(at) FILTER (WHERE is_unbroken)")
+    is_long = SQL("{} <= {}").format(since, at(rows.scope.now - leaf.length.exact()))
+    if not holds_for(None, leaf.comparison, Moment(now=rows.scope.now, zone="UTC")):
+        wanted = is_long if leaf.span is Span.AT_LEAST else SQL("NOT {}").format(is_long)
+        return rows.is_among(lasting.format(passing, wanted))
+    # It held before anything was set: whoever never broke it has been so since ever.
+    if leaf.span is Span.LESS_THAN:
+        return rows.is_among(lasting.format(passing, SQL("NOT bool_and(passes) AND NOT {}").format(is_long)))
+    is_not = SQL("NOT (bool_and(passes) OR coalesce({}, false))").format(is_long)
+    return SQL("(NOT {})").format(rows.is_among(lasting.format(passing, is_not)))
+
+
+def _on_list(rows: Rows, leaf: OnList) -> Composable:
+    return rows.is_among(
+        SQL(
+            "SELECT DISTINCT m.person_id FROM segments_manual AS m"
+            " WHERE m.segment_id = (SELECT id FROM segments_segment WHERE slug = {slug}) AND m.is_added"
+            " AND m.at <= {now} AND (m.ended_at IS NULL OR m.ended_at > {now}){among}"
+        ).format(slug=Literal(leaf.slug), now=rows.now, among=rows.among(SQL("m.person_id")))
+    )
+
+
+def _bucket(leaf: InBucket) -> Composable:
+    """The twin of `segments.domain.buckets`."""
+    start, end = bounds_of(leaf)
+    hashed = SQL("encode(sha256(convert_to({} || p.uuid::text, 'UTF8')), 'hex')").format(
+        Literal(f"{leaf.salt}:")
+    )
+    share = SQL("('x' || substr({}, 1, {}))::bit({})::bigint").format(
+        hashed, Literal(BITS // 4), Literal(BITS)
+    )
+    return SQL("({} BETWEEN {} AND {})").format(share, Literal(start), Literal(end - 1))
