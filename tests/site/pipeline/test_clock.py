@@ -1,16 +1,19 @@
 """What the clock decides: people enter and leave segments, and runs go on, at the very moment."""
 
 from datetime import datetime, timedelta
+from time import sleep
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
+from cdp_site import tasks
 from cdp_site.pipeline import sweep
 from cdp_site.pipeline.rules import forget_rules
 from journeys.models import Run
 from profiles.models import DeadLetter, Person
-from segments.models import Membership, Segment, SegmentDue
+from segments.models import ManualMember, Membership, Segment, SegmentDue
+from segments.services import Mode, change_members, publish_segment, save_segment
 from tests import build
 from tests.site.pipeline.drive import drain, identify, ledger, outcomes, person_of, put, track
 
@@ -281,3 +284,73 @@ def test_a_person_about_whom_nothing_can_be_written_is_put_off_alone() -> None:
     due = SegmentDue.objects.get()
     assert due.person_id == person_of("u1").pk
     assert due.due_at > timezone.now() + timedelta(minutes=55)
+
+
+# What others leave to the sweep: hands and builds
+
+
+def by_hand(slug: str, user: str, mode: Mode, at: datetime) -> None:
+    change_members(slug, [person_of(user).pk], mode=mode, actor="mia", now=at)
+
+
+def test_adding_by_hand_enters_and_dependants_and_runs_follow() -> None:
+    segment("beta", {"any": []})
+    segment("testers", {"list": "beta"})
+    segment("friends", {"segment": "beta", "is": "member"})
+    journey(exit_when={"list": "beta"})
+    at = timezone.now() - DAY
+    ordered(at)
+    drain()
+    by_hand("beta", "anna", Mode.ADD, at + timedelta(hours=1))
+    run_sweep()
+    entered = at + timedelta(hours=1)
+    assert [stays(slug) for slug in ("beta", "testers", "friends")] == [[(entered, None)]] * 3
+    assert Run.objects.get().ended_at == entered
+    by_hand("beta", "anna", Mode.REMOVE, at + timedelta(hours=2))
+    run_sweep()
+    left = at + timedelta(hours=2)
+    assert [stays(slug) for slug in ("beta", "testers", "friends")] == [[(entered, left)]] * 3
+
+
+def test_a_removal_by_hand_beats_what_the_drain_decides_later() -> None:
+    segment("buyer", {"event": "Order"})
+    at = timezone.now() - DAY
+    ordered(at)
+    drain()
+    by_hand("buyer", "anna", Mode.REMOVE, at + timedelta(hours=1))
+    run_sweep()
+    ordered(at + timedelta(hours=2))
+    drain()
+    assert stays("buyer") == [(at, at + timedelta(hours=1))]
+    assert Membership.objects.get().why["left"] == {"node": "manual", "held": False}
+
+
+def test_a_merge_keeps_what_was_said_by_hand() -> None:
+    segment("beta", {"any": []})
+    at = timezone.now() - DAY
+    put({"type": "track", "anonymousId": "d1", "event": "Visit"}, received_at=at)
+    put(identify("anna"), received_at=at)
+    drain()
+    visitor = person_of("d1", kind="anonymous_id")
+    change_members("beta", [visitor.pk], mode=Mode.ADD, actor="mia", now=at + timedelta(hours=1))
+    run_sweep()
+    put({"type": "identify", "userId": "anna", "anonymousId": "d1"}, received_at=at + timedelta(hours=2))
+    drain()
+    run_sweep()
+    [stay] = Membership.objects.filter(left_at=None)
+    assert stay.person_id == person_of("anna").pk
+    assert ManualMember.objects.in_force().get().person_id == stay.person_id
+
+
+def test_a_build_that_lets_somebody_in_moves_runs_that_ask_for_it() -> None:
+    journey(goal={"if": {"segment": "late", "is": "member"}})
+    ordered(timezone.now() - DAY)
+    drain()
+    save_segment("late", name="Late", condition={"event": "Order"}, actor="mia", now=timezone.now())
+    publish_segment("late", actor="mia", now=timezone.now())
+    tasks.build()
+    sleep(0.25)  # a timer waits until nothing that was received before it can be in flight
+    run_sweep()
+    run = Run.objects.get()
+    assert (run.outcome, run.ended_at) == ("converted", Membership.objects.get().entered_at)
+    assert not SegmentDue.objects.exists()
