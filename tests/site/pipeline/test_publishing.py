@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
-from pytest_django import SettingsWrapper
+from pytest_django import Settings
 
 from cdp_site import tasks
 from cdp_site.pipeline import sweep
@@ -63,7 +63,7 @@ def visits(chance: random.Random) -> None:
         )
 
 
-def test_builds_and_drains_together_are_a_full_scan(settings: SettingsWrapper) -> None:
+def test_builds_and_drains_together_are_a_full_scan(settings: Settings) -> None:
     settings.RULES_ENGINE = "closures"  # each publication would try durable_rules in a process of its own
     chance = random.Random(7)
     lanes = sorted({lane_of(f"{kind}{n}", is_historical=False) for kind in "ud" for n in range(PEOPLE)})
