@@ -210,8 +210,14 @@ def check_reading(condition: Condition, member: Member) -> None:
 
 
 def check_answers(
-    condition: Condition, members: Iterable[Member], people: list[int], *, at: datetime, is_past: bool
-) -> None:
+    condition: Condition,
+    members: Iterable[Member],
+    people: list[int],
+    *,
+    at: datetime,
+    is_past: bool,
+) -> set[int]:
+    """Ask in memory and in SQL, of everybody and of a few; give who holds."""
     if currently_in_test_context():
         note(f"{to_json(condition)} at {at}, of {members}")
     in_memory = set()
@@ -229,6 +235,7 @@ def check_answers(
     assert query(
         condition, Scope(now=at, company_zone="UTC", is_past=is_past, people=few)
     ) == in_memory & set(few)
+    return in_memory
 
 
 def query(condition: Condition, scope: Scope) -> set[int]:
@@ -242,7 +249,7 @@ def query(condition: Condition, scope: Scope) -> set[int]:
 _ids = count(1_000_000)  # beyond what the sequences give in a test
 
 
-def store(members: Iterable[Member]) -> list[int]:
+def store(members: Sequence[Member]) -> list[int]:
     """Put people into the database as the product would have; give their ids."""
     rows = Rows()
     people = [rows.add(member) for member in members]
@@ -252,7 +259,7 @@ def store(members: Iterable[Member]) -> list[int]:
     with connection.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO profiles_eventname (name) VALUES (%s) ON CONFLICT DO NOTHING",
-            [(name,) for name in NAMES],
+            [(name,) for name in {*NAMES, *(did.name for member in members for did in member.events)}],
         )
         for statement, found in rows.tables.items():
             cursor.executemany(statement, found)

@@ -193,20 +193,23 @@ positions_asked = st.builds(
     st.lists(tests, min_size=1, max_size=2),
     _during,
 )
-_within = st.sampled_from([None, None, "P1D", "P7D", "PT1H", "PT10H"])
+_within = st.sampled_from([None, None, None, "P1D", "P7D", "PT1H", "PT10H"])
+_step_names = st.sampled_from(["Order", "Order", "Viewed", "Viewed", "Order*", "*"])
+_sometimes = st.sampled_from([True, False, False])
+_seldom = st.sampled_from([True, *[False] * 7])
 
 
 @st.composite
 def sequences_asked(draw: st.DrawFn) -> dict[str, Any]:
     """Up to four steps, compared with each other in one way, in several, or not at all."""
-    sharing = draw(st.sampled_from(["none", "none", "one", "any"]))
+    sharing = draw(st.sampled_from(["none", "none", "none", "one", "any"]))
     steps: list[dict[str, Any]] = []
-    for place in range(draw(st.integers(1, 4))):
-        where = draw(st.lists(tests, max_size=1)) if draw(st.booleans()) else []
-        step: dict[str, Any] = {"event": draw(_names)}
+    for place in range(draw(st.sampled_from([1, 2, 2, 2, 3, 3, 4]))):
+        where = draw(st.lists(tests, max_size=1)) if draw(_seldom) else []
+        step: dict[str, Any] = {"event": draw(_step_names)}
         if place:
             step |= _with({}, within=draw(_within))
-            step |= {"not": True} if draw(st.booleans()) else {}
+            step |= {"not": True} if draw(_sometimes) else {}
             earlier = [number for number, before in enumerate(steps) if "not" not in before]
             if sharing == "one" or (sharing == "any" and draw(st.booleans())):
                 mine, theirs = (
@@ -217,7 +220,7 @@ def sequences_asked(draw: st.DrawFn) -> dict[str, Any]:
         steps.append(_with(step, where=where))
     if "not" in steps[-1] and "within" not in steps[-1]:
         steps[-1]["within"] = "P1D"
-    return _with({"sequence": steps}, during=draw(_during))
+    return _with({"sequence": steps}, during=draw(_during) if draw(_sometimes) else None)
 
 
 _engaged = [Engaged.OPENED, Engaged.OPENED, Engaged.SENT, Engaged.CLICKED]
@@ -410,7 +413,7 @@ def _objects(hints: Hints) -> st.SearchStrategy[str]:
 def _did(hints: Hints) -> st.SearchStrategy[Did]:
     return st.builds(
         Did,
-        name=st.sampled_from(NAMES),
+        name=st.sampled_from(["Order", "Viewed", *NAMES]),
         ago=_agos,
         properties=_objects(hints),
         context=_objects(hints),
