@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -183,19 +183,18 @@ def _times(port: int, *, key: str, rate: int, seconds: float, patience: float = 
 
 def _send(probes: _Probes, *, port: int, key: str, first: int, is_over: threading.Event) -> None:
     """Send every so many-th event, as one of the clients."""
-    call = http.client.HTTPConnection("127.0.0.1", port, timeout=_CALL)
     credentials = base64.b64encode(f"{key}:".encode()).decode()
-    for number in range(first, probes.count, _CLIENTS):
-        if is_over.wait(max(0.0, probes.due(number) - time.monotonic())):
-            break
-        user = probes.user(number)
-        body = json.dumps({"userId": user, "event": "Latency Probed", "messageId": user})
-        call.request("POST", "/v1/track", body, {"Authorization": f"Basic {credentials}"})
-        answer = call.getresponse()
-        if answer.status != 200:
-            raise Missed(f"the door answered {answer.status}: {answer.read().decode(errors='replace')}")
-        answer.read()
-    call.close()
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=_CALL)) as call:
+        for number in range(first, probes.count, _CLIENTS):
+            if is_over.wait(max(0.0, probes.due(number) - time.monotonic())):
+                return
+            user = probes.user(number)
+            body = json.dumps({"userId": user, "event": "Latency Probed", "messageId": user})
+            call.request("POST", "/v1/track", body, {"Authorization": f"Basic {credentials}"})
+            answer = call.getresponse()
+            text = answer.read().decode(errors="replace")
+            if answer.status != 200:
+                raise Missed(f"the door answered {answer.status}: {text}")
 
 
 def _read(probes: _Probes, *, senders: Sequence[Future[None]], ends_at: float) -> dict[int, float]:

@@ -23,6 +23,7 @@ _AFTER_FAILURE = 0.2
 _DATABASE_PATIENCE = 2  # seconds
 # Another sender is called only if rows are still due that long after the last one was.
 _NEXT_SENDER = 0.1
+_CALLED_BY = {"inbox": Need.LANE, "runs": Need.RUNS, "deliveries": Need.DELIVERIES}
 
 
 class Desk:
@@ -182,6 +183,5 @@ class Desk:
             self._heard.add(notification.relname.decode())
 
     def _wake(self, channel: str) -> None:
-        need = {"runs": Need.RUNS, "deliveries": Need.DELIVERIES}.get(channel)
-        for number in self._of(need) if need else []:
+        for number in self._of(_CALLED_BY[channel]) if channel in _CALLED_BY else []:
             self._vitals.wake(number)

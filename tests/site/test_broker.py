@@ -244,6 +244,20 @@ def test_desk__wait_ends_with_a_notification(
 
 
 @pytest.mark.usefixtures("fresh_connection")
+def test_desk__news_end_the_rest_of_a_lane_where_nothing_was_found(
+    cluster: Callable[..., Cluster], other: psycopg.Connection[Any]
+) -> None:
+    live = cluster("live")
+    build.inbox_row(lane=2)
+    assert live.take() == ["drain-2"]
+    live.finish("drain-2", Outcome.BARREN)
+    assert live.take() == []
+    other.execute("NOTIFY inbox")
+    live.desk.wait()
+    assert live.take() == ["drain-2"]
+
+
+@pytest.mark.usefixtures("fresh_connection")
 def test_desk__wait_lasts_a_second_at_most_and_ends_with_a_free_worker(
     cluster: Callable[..., Cluster],
 ) -> None:

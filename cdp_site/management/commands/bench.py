@@ -32,11 +32,14 @@ class Command(BaseCommand):
     help = _("Measure ingest, drain and latency, each beside its limit in the same run.")
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        # No default here: argparse would look for the empty list itself among the choices.
-        parser.add_argument("parts", nargs="*", choices=PARTS, help=_("Only these parts."))
+        # Not `choices`: argparse would look for the empty list itself among them.
+        names = ", ".join(PARTS)
+        parser.add_argument("parts", nargs="*", help=_("Only these parts: %(names)s.") % {"names": names})
 
     def handle(self, *args: Any, **options: Any) -> None:
         parts = options["parts"] or PARTS
+        if unknown := set(parts) - set(PARTS):
+            raise CommandError(_("There is no part %(name)s.") % {"name": min(unknown)})
         with _ended_once():
             if os.environ.get(_INSIDE):
                 die_with_parent(signal.SIGTERM)
