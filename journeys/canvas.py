@@ -10,7 +10,14 @@ from django.utils.translation import gettext as _
 from journeys.domain import nodes
 from journeys.domain.changes import Change, ChangeKind, Part, changes_between
 from journeys.domain.definition import Definition
-from journeys.domain.describe import entry_summary, kind_label, length_in_words, summary, title
+from journeys.domain.describe import (
+    entry_summary,
+    kind_label,
+    length_in_words,
+    summary,
+    title,
+    trigger_title,
+)
 from journeys.domain.editing import ENTRY, EXIT, GOAL
 from journeys.domain.layout import Place, Way, WayKind, columns, places, ways_of
 from journeys.domain.parse.steps import always_ends
@@ -21,12 +28,18 @@ WIDEST: Final = 100  # columns the stylesheet has classes for
 
 _LOOKS: Final[Mapping[type[nodes.Step], tuple[str, str]]] = {  # symbol, tone
     nodes.Wait: ("clock", "warn"),
+    nodes.WaitClock: ("alarm-clock", "warn"),
+    nodes.WaitDate: ("calendar-clock", "warn"),
     nodes.WaitUntil: ("hourglass", "warn"),
     nodes.Branch: ("split", "violet"),
+    nodes.Split: ("shuffle", "violet"),
+    nodes.Repeat: ("repeat", "violet"),
     nodes.Send: ("mail", "blue"),
     nodes.Crm: ("contact", "teal"),
     nodes.Webhook: ("webhook", "teal"),
     nodes.SetTrait: ("tag", "teal"),
+    nodes.ListChange: ("list-plus", "teal"),
+    nodes.GoToJourney: ("route", "quiet"),
     nodes.Exit: ("log-out", "quiet"),
 }
 
@@ -109,7 +122,7 @@ class Painter:
             symbol="zap",
             tone="ok",
             kind=_("Entry"),
-            title=definition.entry.on.name,
+            title=trigger_title(definition.entry.on, translator=translation),
             summary=entry_summary(definition.entry, translator=translation),
             figures=[Figure(label=_("Entered"), value=self.numbers.entered)],
             mark=self.marks.get(ENTRY, ""),
@@ -186,16 +199,22 @@ def _way_label(step: nodes.Step, way: Way) -> str:
             return _("Not within %(length)s") % {
                 "length": length_in_words(step.timeout, translator=translation)
             }
-        case WayKind.CASE:
+        case WayKind.CASE | WayKind.VARIANT:
             return way.name
+        case WayKind.HELD_OUT:
+            return _("Held out")
+        case WayKind.ROUND:
+            return _("Each round")
         case _:
             return _("Everyone else")
 
 
 def _taken(way: Way, numbers: StepNumbers) -> int | None:
     match way.kind:
-        case WayKind.CASE:
+        case WayKind.CASE | WayKind.VARIANT:
             return numbers.ways.get(way.name, 0)
+        case WayKind.HELD_OUT:
+            return numbers.ways.get("hold_out", 0)
         case WayKind.ELSE:
             return numbers.ways.get("else", 0)
         case _:
@@ -204,7 +223,7 @@ def _taken(way: Way, numbers: StepNumbers) -> int | None:
 
 def _figures(step: nodes.Step, numbers: StepNumbers) -> list[Figure]:
     figures = []
-    if isinstance(step, nodes.Wait | nodes.WaitUntil):
+    if isinstance(step, nodes.Wait | nodes.WaitClock | nodes.WaitDate | nodes.WaitUntil):
         figures.append(Figure(label=_("Waiting"), value=numbers.waiting))
     figures.append(Figure(label=_("Passed"), value=numbers.passed))
     if numbers.not_sent:

@@ -66,7 +66,9 @@ def view_of(journey: Journey, *, now: datetime) -> View:
         numbers=numbers,
         faults=faults_of(journey.draft),
         is_changed=journey.live_version is not None and journey.live_version.document != journey.draft,
-        neglected=[key for key in ("quiet_hours", "caps", "throttle") if shown and key in shown.settings],
+        neglected=[
+            key for key in ("quiet_hours", "caps", "throttle") if shown and getattr(shown.settings, key)
+        ],
     )
 
 

@@ -23,6 +23,7 @@ from journeys.domain.engine import (
     Decision,
     Ending,
     LedgerEntry,
+    Means,
     Outcome,
     Outgoing,
     Refusal,
@@ -327,8 +328,10 @@ class Decider:
                 state=run.state,
                 facts=facts,
                 now=now,
-                render=lambda value, seen: render_value(value, _variables(seen, run=run, now=now)),
-                refuse=lambda message: self._refusal(run.person, message),
+                means=Means(
+                    render=lambda value, seen: render_value(value, _variables(seen, run=run, now=now)),
+                    refuse=lambda message: self._refusal(run.person, message),
+                ),
             )
         except StepError as error:
             self._park(run, error, now=now)

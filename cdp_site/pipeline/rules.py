@@ -20,7 +20,7 @@ from django.utils import timezone
 from cdp_site.models import Company
 from journeys.live import LiveVersion, live_versions
 from profiles.domain.facts import Facts
-from segments.domain.conditions import Reads
+from segments.domain.conditions import EventCount, Reads
 from segments.domain.evaluate import holds
 from segments.live import LiveSegment, live_segments
 from segments.network import LiveRule, RuleNetwork, Stimulus
@@ -183,7 +183,8 @@ def _load(revision: int) -> Rules:
     reads: dict[RuleId, Reads] = {("segment", id_): one.reads for id_, one in segments.items()}
     for id_, version in versions.items():
         if version.is_open:
-            rules.append(LiveRule(id=("entry", id_), condition=version.definition.entry.on))
+            if isinstance(on := version.definition.entry.on, EventCount):
+                rules.append(LiveRule(id=("entry", id_), condition=on))
             reads["entry", id_] = version.reads
         if version.asks is not None:
             rules.append(LiveRule(id=("run", id_), condition=version.asks))

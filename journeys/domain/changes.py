@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from journeys.domain.definition import Definition, sequences_of
-from journeys.domain.nodes import Branch, Sequence, Step, WaitUntil
+from journeys.domain.nodes import Branch, Repeat, Sequence, Split, Step, WaitUntil
+from journeys.domain.settings import Settings
 
 
 class ChangeKind(Enum):
@@ -53,7 +54,7 @@ def _around(live: Definition, draft: Definition) -> Iterator[Change]:
         (Part.ENTRY, live.entry, draft.entry),
         (Part.GOAL, live.goal, draft.goal),
         (Part.EXIT, live.exit_when, draft.exit_when),
-        (Part.SETTINGS, live.settings or None, draft.settings or None),
+        (Part.SETTINGS, _unless_plain(live.settings), _unless_plain(draft.settings)),
     ):
         if before != after:
             kind = (
@@ -64,6 +65,10 @@ def _around(live: Definition, draft: Definition) -> Iterator[Change]:
                 else ChangeKind.CHANGED
             )
             yield Change(part=part, kind=kind)
+
+
+def _unless_plain(settings: Settings) -> Settings | None:
+    return None if settings == Settings() else settings
 
 
 def _steps(live: Definition, draft: Definition) -> Iterator[Change]:
@@ -108,5 +113,9 @@ def _alone(step: Step) -> Step:
         case Branch():
             cases = tuple(replace(case, steps=()) for case in step.cases)
             return replace(step, cases=cases, otherwise=())
+        case Split():
+            return replace(step, variants=tuple(replace(variant, steps=()) for variant in step.variants))
+        case Repeat():
+            return replace(step, steps=())
         case _:
             return step

@@ -22,16 +22,22 @@ class Outcome(Enum):
     RESTARTED = "restarted"  # a further entry message began the open run anew
     # steps
     WAITING = "waiting"  # a wait began; reason: until when, "" if only a message can end it
-    WAITED = "waited"  # a wait of a fixed length is over
+    WAITED = "waited"  # a wait for a time is over; reason: see `Missed`, "" where the time has come
     SATISFIED = "satisfied"  # what a wait was for came true
     TIMED_OUT = "timed_out"  # it did not come true in time
     BRANCHED = "branched"  # reason: the case's name, or "else"
+    SPLIT = "split"  # reason: the variant's name, or "hold_out"
+    REPEATED = "repeated"  # reason: the number of the round that begins; see `Over` where none does
+    HELD = "held"  # a message may not leave yet; reason: see `Hold`
     QUEUED = "queued"  # a message was decided and lies in the outbox
-    NOT_SENT = "not_sent"  # reason: one of connectors.domain.consent.Refusal, or what the caller said
+    NOT_SENT = "not_sent"  # reason: one of connectors.domain.consent.Refusal, or CAPPED
     TRAIT_SET = "trait_set"  # reason: the names of the traits
+    LISTED = "listed"  # added to a list; reason: its slug
+    UNLISTED = "unlisted"  # taken off a list; reason: its slug
     # ends
     CONVERTED = "converted"  # the goal was reached
-    EXITED = "exited"  # by `exit_when`, reason "exit_when", or by an exit step, reason as written there
+    EXITED = "exited"  # by `exit_when`, reason "exit_when", or by a step, reason as written there or `Missed`
+    MOVED_ON = "moved_on"  # to another journey; reason: its slug
     FINISHED = "finished"  # the last step is done
     ENDED = "ended"  # a further entry message ended it, or somebody stopped the journey
     MERGED = "merged"  # the person became one with another whose run is older
@@ -42,6 +48,7 @@ RUN_OUTCOMES = frozenset(
     {
         Outcome.CONVERTED,
         Outcome.EXITED,
+        Outcome.MOVED_ON,
         Outcome.FINISHED,
         Outcome.ENDED,
         Outcome.MERGED,
@@ -58,7 +65,33 @@ class Refusal(Enum):
     INSIDE = "already_inside"
     BEFORE = "entered_before"  # and the journey may be entered once only
     TOO_SOON = "too_soon"  # after the last entry
+    CLOSED = "closed"  # the journey that another sent them to is not live
+    LOOP = "loop"  # journeys sent them to each other too often at one moment
     ERROR = "error"  # the entry cannot be asked; the log has the reason
+
+
+class Hold(Enum):
+    """Why a message waits: the reasons of `Outcome.HELD`."""
+
+    QUIET_HOURS = "quiet_hours"
+    THROTTLE = "throttle"
+
+
+class Missed(Enum):
+    """Why a wait for a date is over before it began: reasons of `Outcome.WAITED` and `Outcome.EXITED`."""
+
+    NO_DATE = "no_date"  # the trait holds none
+    PAST = "past_date"
+
+
+class Over(Enum):
+    """Why no further round begins: reasons of `Outcome.REPEATED`."""
+
+    UNTIL = "until"  # what the rounds were for holds
+    TIMES = "times"  # all rounds are done
+
+
+CAPPED = "cap"  # the reason of a message that would have been one too many
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +137,15 @@ class TraitWrite:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ListWrite:
+    """A list that a step adds the person to or takes them off."""
+
+    step: str
+    list: str  # slug
+    is_added: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class State:
     """Where an open run stands."""
 
@@ -111,6 +153,8 @@ class State:
     visit: int = 0  # how many steps the run has begun, over all restarts
     since: datetime | None = None  # when the wait began
     due_at: datetime | None = None  # when the wait ends by itself
+    rounds: Mapping[str, int] = field(default_factory=dict)  # repeat -> the round it is in
+    has_place: bool = False  # held by the throttle, which keeps a place for the message
 
     def to_json(self) -> dict[str, Json]:
         """The state as a run's row keeps it."""
@@ -120,6 +164,8 @@ class State:
             "visit": self.visit,
             "since": self.since.isoformat() if self.since else None,
             "due_at": self.due_at.isoformat() if self.due_at else None,
+            **({"rounds": dict(self.rounds)} if self.rounds else {}),
+            **({"has_place": True} if self.has_place else {}),
         }
 
     @classmethod
@@ -133,6 +179,8 @@ class State:
             visit=document["visit"],
             since=datetime.fromisoformat(since) if since else None,
             due_at=datetime.fromisoformat(due_at) if due_at else None,
+            rounds=document.get("rounds", {}),
+            has_place=document.get("has_place", False),
         )
 
 
@@ -154,4 +202,6 @@ class Decision:
     ledger: tuple[LedgerEntry, ...] = ()  # in the order of deciding
     messages: tuple[Outgoing, ...] = ()
     trait_writes: tuple[TraitWrite, ...] = ()
+    list_writes: tuple[ListWrite, ...] = ()
+    goes_to: str = ""  # the slug of the journey that the person goes on to
     cancels_queued: bool = False  # what the run queued before this decision must not leave any more

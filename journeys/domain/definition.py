@@ -11,11 +11,36 @@ from enum import Enum
 from functools import reduce
 from itertools import zip_longest
 
-from journeys.domain.nodes import Branch, Entry, Goal, Sequence, Step, WaitUntil
-from journeys.domain.parse import Fault, JourneyError, Reader, read_entry, read_goal, read_sequence
+from journeys.domain.nodes import (
+    Branch,
+    DateEntry,
+    Entry,
+    Goal,
+    GoToJourney,
+    Repeat,
+    ScheduleEntry,
+    SegmentEntry,
+    Sequence,
+    Split,
+    Step,
+    WaitDate,
+    WaitUntil,
+)
+from journeys.domain.parse import (
+    Fault,
+    JourneyError,
+    Reader,
+    read_entry,
+    read_goal,
+    read_sequence,
+    read_settings,
+)
+from journeys.domain.settings import Settings
 from profiles.domain.facts import Json
-from segments.domain.conditions import Condition, Reads, reads
+from segments.domain.conditions import Condition, EventCount, Reads, TraitTest, reads
+from segments.domain.operators import Comparison, Operator
 from segments.domain.phrases import gettext_noop
+from segments.domain.values import Length
 
 LANGUAGE = 1
 
@@ -31,6 +56,7 @@ class Role(Enum):
     EXIT = "exit"
     WAIT = "wait"  # whether a wait_until is over
     CASE = "case"  # which way a branch takes
+    ROUND = "round"  # whether a repeat is over
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +76,9 @@ class Definition:
     steps: Sequence
     goal: Goal | None
     exit_when: Condition | None
-    settings: Mapping[str, Json]
-    reads: Reads  # of all conditions together; the trigger looks at its message alone
+    settings: Settings
+    reads: Reads  # of everything together; an event's own tests look at its message alone
+    goal_steps: frozenset[str]  # ids
     _steps: Mapping[str, Step] = field(repr=False)
     _after: Mapping[str, str | None] = field(repr=False)
 
@@ -71,6 +98,8 @@ class Definition:
 
     def asked_at(self, step_id: str) -> Iterator[Condition]:
         """What is asked of a run that waits at a step: the goal, the exit rule, and what the wait is for."""
+        if step_id in self.goal_steps:  # reached, and held there
+            return
         if self.goal:
             yield self.goal.condition
         if self.exit_when:
@@ -78,6 +107,16 @@ class Definition:
         step = self._steps.get(step_id)
         if isinstance(step, WaitUntil):
             yield step.condition
+
+    def watched_dates(self) -> Iterator[Condition]:
+        """Of each wait for a date, a condition that a change of its trait or of the zone may answer anew."""
+        for step in self.walk():
+            if isinstance(step, WaitDate):
+                yield date_condition(step.path)
+
+    def journeys(self) -> frozenset[str]:
+        """The slugs of the journeys that people go on to."""
+        return frozenset(step.journey for step in self.walk() if isinstance(step, GoToJourney))
 
     def walk(self) -> Iterator[Step]:
         """All steps people pass through, in the order of the document."""
@@ -104,7 +143,7 @@ def parse_journey(document: Json) -> Definition:
     entry = read_entry(reader, parts.get("entry"))
     goal = read_goal(reader, parts["goal"]) if "goal" in parts else None
     exit_when = reader.condition(parts["exit_when"], "exit_when") if "exit_when" in parts else None
-    settings = reader.mapping(parts, "settings", "")
+    settings = read_settings(reader, parts.get("settings", {}))
     steps = read_sequence(reader, parts.get("steps"), "steps")
     if parts.get("steps") == []:
         reader.fault("steps", gettext_noop("must have at least one step"))
@@ -118,7 +157,7 @@ def _definition(
     entry: Entry,
     goal: Goal | None,
     exit_when: Condition | None,
-    settings: Mapping[str, Json],
+    settings: Settings,
     steps: Sequence,
 ) -> Definition:
     goal_steps = goal.steps if goal else ()
@@ -130,11 +169,26 @@ def _definition(
         settings=settings,
         reads=reduce(Reads.__or__, _reads(entry, goal, exit_when, steps), Reads()),
         _steps={step.id: step for step in (*_walk(steps), *goal_steps)},
-        _after=dict(_followers(steps, None)),
+        goal_steps=frozenset(step.id for step in goal_steps),
+        _after=dict([*_followers(steps, None), *_followers(goal_steps, None)]),
     )
 
 
+def date_condition(path: tuple[str, ...]) -> Condition:
+    """A condition that any change of a date, and of the zone it is read in, may answer anew."""
+    passing = Comparison(op=Operator.MORE_THAN_AHEAD, value=Length(days=1))
+    return TraitTest(path=path, comparison=passing)
+
+
 def _reads(entry: Entry, goal: Goal | None, exit_when: Condition | None, steps: Sequence) -> Iterator[Reads]:
+    match entry.on:
+        case SegmentEntry(segment=slug) | ScheduleEntry(segment=slug):
+            yield Reads(segments=frozenset({slug}))
+        case DateEntry(path=path):
+            yield reads(date_condition(path))
+    for step in _walk(steps):
+        if isinstance(step, WaitDate):
+            yield reads(date_condition(step.path))
     for place, condition in _conditions(entry, goal, exit_when, steps):
         needed = reads(condition)
         if place.role is Role.TRIGGER:
@@ -149,6 +203,10 @@ def sequences_of(step: Step) -> tuple[Sequence, ...]:
             return (step.then, step.otherwise)
         case Branch():
             return (*(case.steps for case in step.cases), step.otherwise)
+        case Split():
+            return tuple(variant.steps for variant in step.variants)
+        case Repeat():
+            return (step.steps,)
         case _:
             return ()
 
@@ -161,18 +219,22 @@ def _walk(steps: Sequence) -> Iterator[Step]:
 
 
 def _followers(steps: Sequence, below: str | None) -> Iterator[tuple[str, str | None]]:
-    """Which step comes after each; `below` is the one under the step that owns this sequence."""
+    """Which step comes after each; `below` is the one under the step that owns this sequence.
+
+    In a repeat people come back to it, and it decides whether they go on.
+    """
     for step, following in zip_longest(steps, steps[1:]):
         after = following.id if following else below
         yield step.id, after
         for sequence in sequences_of(step):
-            yield from _followers(sequence, after)
+            yield from _followers(sequence, step.id if isinstance(step, Repeat) else after)
 
 
 def _conditions(
     entry: Entry, goal: Goal | None, exit_when: Condition | None, steps: Sequence
 ) -> Iterator[tuple[Place, Condition]]:
-    yield Place(role=Role.TRIGGER), entry.on
+    if isinstance(entry.on, EventCount):
+        yield Place(role=Role.TRIGGER), entry.on
     if entry.condition:
         yield Place(role=Role.FILTER), entry.condition
     if goal:
@@ -185,3 +247,5 @@ def _conditions(
         elif isinstance(step, Branch):
             for case in step.cases:
                 yield Place(role=Role.CASE, step=step.id, case=case.name), case.condition
+        elif isinstance(step, Repeat) and step.until:
+            yield Place(role=Role.ROUND, step=step.id), step.until

@@ -3,17 +3,19 @@
 Pure: the same definition, state, facts and moment always give the same decision.
 
 At one moment the order is: the goal; then `exit_when`; then the wait in hand; then step by step until
-the person waits or the run ends. A run ended by one of them asks nothing more.
+the person waits or the run ends. A run ended by one of them asks nothing more. A run that reached its goal
+asks neither again: where a message of the goal's own steps is held, it only waits for that.
 
 What the caller owes:
 * `facts` were narrowed by `Facts.within(entry=..., event=...)`; for a timer `event` is None;
 * `now` is the message's `received_at`, or the run's `due_at` for a timer; before a message is decided,
   every timer due at or before its `received_at` was, with the timer's own `now`;
 * after `cancels_queued`, what the run queued earlier is cancelled before this decision's messages are
-  queued: a goal's own steps must leave.
+  queued: a goal's own steps must leave;
+* `goes_to` names the journey that the person then enters, as `entering.admit` decides.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar, assert_never
@@ -24,6 +26,7 @@ from journeys.domain.decision import (
     Ending,
     Kind,
     LedgerEntry,
+    ListWrite,
     Outcome,
     Outgoing,
     Refusal,
@@ -31,20 +34,18 @@ from journeys.domain.decision import (
     TraitWrite,
 )
 from journeys.domain.definition import Definition
-from journeys.domain.entering import Action, EntryDecision, PastRun, enter, key_of
+from journeys.domain.entering import Action, EntryDecision, PastRun, admit, enter, key_of
 from journeys.domain.nodes import Goal, Step
 from journeys.domain.steps import (
     GoOn,
     Leave,
+    Means,
     Moment,
-    Refuse,
-    Render,
     Result,
     Stay,
     ask_again,
     begin,
     facts_after,
-    refuse_nothing,
 )
 from profiles.domain.facts import Facts
 from segments.domain.conditions import Condition
@@ -58,6 +59,8 @@ __all__ = [
     "EntryDecision",
     "Kind",
     "LedgerEntry",
+    "ListWrite",
+    "Means",
     "Outcome",
     "Outgoing",
     "PastRun",
@@ -65,6 +68,7 @@ __all__ = [
     "State",
     "StepError",
     "TraitWrite",
+    "admit",
     "advance",
     "enter",
     "key_of",
@@ -96,46 +100,49 @@ def restarted(definition: Definition, state: State) -> State:
     return replace(started(definition), visit=state.visit)
 
 
-def advance(
-    definition: Definition,
-    *,
-    state: State,
-    facts: Facts,
-    now: datetime,
-    render: Render,
-    refuse: Refuse = refuse_nothing,
-) -> Decision:
+def advance(definition: Definition, *, state: State, facts: Facts, now: datetime, means: Means) -> Decision:
     """Decide what follows for an open run.
-
-    Args:
-        render: renders what a set_trait step writes; later steps of the same decision see the outcome.
-        refuse: says in a word why a message must not be queued, "" if it may; the word goes into the
-            ledger. Consent to marketing is asked before, from the facts.
 
     Raises:
         StepError: deciding raised; the cause is attached. The run should be parked.
     """
-    walk = _Walk(facts=facts, now=now, visit=state.visit, render=render, refuse=refuse)
+    walk = _Walk(
+        definition=definition, facts=facts, now=now, means=means, visit=state.visit, rounds=state.rounds
+    )
+    if state.step in definition.goal_steps:
+        return walk.from_step(state)
     if definition.goal and (reached := walk.reasons_if_true(definition.goal.condition)):
         return _converted(walk, definition.goal, reached)
     if definition.exit_when and (left := walk.reasons_if_true(definition.exit_when)):
         walk.ledger.append(LedgerEntry(outcome=Outcome.EXITED, reason=BY_RULE, tree=left.to_json()))
-        return walk.ended(Outcome.EXITED, reason=BY_RULE, cancels_queued=True)
-    return _from_step(walk, definition, state)
+        walk.cancels_queued = True
+        return walk.ended(Outcome.EXITED, reason=BY_RULE)
+    return walk.from_step(state)
+
+
+def _converted(walk: "_Walk", goal: Goal, reached: Reason) -> Decision:
+    walk.ledger.append(LedgerEntry(outcome=Outcome.CONVERTED, tree=reached.to_json()))
+    walk.cancels_queued = True
+    if not goal.steps:
+        return walk.ended(Outcome.CONVERTED)
+    return walk.from_step(State(step=goal.steps[0].id))
 
 
 @dataclass(slots=True, kw_only=True)
 class _Walk:
     """One decision in the making: what was decided so far, and the facts as they are by then."""
 
+    definition: Definition
     facts: Facts
     now: datetime
+    means: Means
     visit: int
-    render: Render
-    refuse: Refuse
+    rounds: Mapping[str, int]
     ledger: list[LedgerEntry] = field(default_factory=list)
     messages: list[Outgoing] = field(default_factory=list)
     trait_writes: list[TraitWrite] = field(default_factory=list)
+    list_writes: list[ListWrite] = field(default_factory=list)
+    cancels_queued: bool = False
 
     def reasons_if_true(self, condition: Condition) -> Reason | None:
         """Why the condition holds; None if it does not. Reasons are only worked out when they are kept."""
@@ -143,32 +150,82 @@ class _Walk:
             return None
         return evaluate(condition, self.facts, self.now).reason
 
-    def begin(self, step: Step) -> Result:
+    def from_step(self, state: State) -> Decision:
+        """Ask the wait in hand, or begin the step, and go on from there as far as it goes."""
+        step = _at(state.step, lambda: self.definition.step(state.step))
+        waiting = state if state.since else None
+        for _ in range(MOST_STEPS_AT_ONCE):
+            result = self._ask_again(step, waiting) if waiting else self._begin(step)
+            match result.way:
+                case Stay():
+                    return self._stays(step, result.way, waiting)
+                case Leave(outcome=outcome, reason=reason, goes_to=goes_to):
+                    return self.ended(outcome, reason=reason, goes_to=goes_to)
+                case GoOn(into=into):
+                    following = into[0] if into else self.definition.after(step.id)
+                case _:
+                    assert_never(result.way)
+            if following is None:
+                return self._at_the_end(step)
+            step, waiting = following, None
+        return self._stands(State(step=step.id, visit=self.visit, due_at=self.now, rounds=self.rounds))
+
+    def _begin(self, step: Step) -> Result:
         self.visit += 1
-        return self._keep(_at(step.id, lambda: begin(step, self._moment())))
+        return self._keep(step, _at(step.id, lambda: begin(step, self._moment())))
 
-    def ask_again(self, step: Step, *, due_at: datetime | None) -> Result:
-        return self._keep(_at(step.id, lambda: ask_again(step, self._moment(), due_at=due_at)))
-
-    def stands(self, state: State) -> Decision:
-        return self._decided(state, None, cancels_queued=False)
-
-    def ended(self, outcome: Outcome, *, reason: str = "", cancels_queued: bool = False) -> Decision:
-        return self._decided(None, Ending(outcome=outcome, reason=reason), cancels_queued=cancels_queued)
+    def _ask_again(self, step: Step, state: State) -> Result:
+        return self._keep(step, _at(step.id, lambda: ask_again(step, self._moment(), state=state)))
 
     def _moment(self) -> Moment:
         return Moment(
-            facts=self.facts, now=self.now, visit=self.visit, render=self.render, refuse=self.refuse
+            facts=self.facts,
+            now=self.now,
+            visit=self.visit,
+            rounds=self.rounds,
+            settings=self.definition.settings,
+            means=self.means,
+            decided=self.messages,
         )
 
-    def _keep(self, result: Result) -> Result:
+    def _keep(self, step: Step, result: Result) -> Result:
         self.ledger += result.ledger
         self.messages += result.messages
         self.trait_writes += result.trait_writes
-        self.facts = facts_after(self.facts, result.trait_writes, now=self.now)
+        self.list_writes += result.list_writes
+        self.facts = facts_after(self.facts, result, now=self.now)
+        if result.round is not None:
+            rounds = {**self.rounds, step.id: result.round}
+            self.rounds = {repeat: number for repeat, number in rounds.items() if number}
         return result
 
-    def _decided(self, state: State | None, ending: Ending | None, *, cancels_queued: bool) -> Decision:
+    def _stays(self, step: Step, way: Stay, waiting: State | None) -> Decision:
+        if waiting and (waiting.due_at, waiting.has_place) == (way.due_at, way.has_place):
+            return self._stands(waiting)
+        return self._stands(
+            State(
+                step=step.id,
+                visit=self.visit,
+                since=waiting.since if waiting else self.now,
+                due_at=way.due_at,
+                rounds=self.rounds,
+                has_place=way.has_place,
+            )
+        )
+
+    def _at_the_end(self, step: Step) -> Decision:
+        if step.id in self.definition.goal_steps:
+            return self.ended(Outcome.CONVERTED)
+        self.ledger.append(LedgerEntry(outcome=Outcome.FINISHED))
+        return self.ended(Outcome.FINISHED)
+
+    def _stands(self, state: State) -> Decision:
+        return self._decided(state, None)
+
+    def ended(self, outcome: Outcome, *, reason: str = "", goes_to: str = "") -> Decision:
+        return self._decided(None, Ending(outcome=outcome, reason=reason), goes_to=goes_to)
+
+    def _decided(self, state: State | None, ending: Ending | None, *, goes_to: str = "") -> Decision:
         return Decision(
             state=state,
             ending=ending,
@@ -176,7 +233,9 @@ class _Walk:
             ledger=tuple(self.ledger),
             messages=tuple(self.messages),
             trait_writes=tuple(self.trait_writes),
-            cancels_queued=cancels_queued,
+            list_writes=tuple(self.list_writes),
+            goes_to=goes_to,
+            cancels_queued=self.cancels_queued,
         )
 
 
@@ -186,33 +245,3 @@ def _at(step: str, decide: Callable[[], Answer]) -> Answer:
         return decide()
     except Exception as error:  # nothing is swallowed: it travels on with the place added
         raise StepError(step) from error
-
-
-def _converted(walk: _Walk, goal: Goal, reached: Reason) -> Decision:
-    walk.ledger.append(LedgerEntry(outcome=Outcome.CONVERTED, tree=reached.to_json()))
-    for step in goal.steps:
-        walk.begin(step)
-    return walk.ended(Outcome.CONVERTED, cancels_queued=True)
-
-
-def _from_step(walk: _Walk, definition: Definition, state: State) -> Decision:
-    """Ask the wait in hand, or begin the step, and go on from there as far as it goes."""
-    step = _at(state.step, lambda: definition.step(state.step))
-    waiting = state if state.since else None
-    for _ in range(MOST_STEPS_AT_ONCE):
-        result = walk.ask_again(step, due_at=waiting.due_at) if waiting else walk.begin(step)
-        match result.way:
-            case Stay(due_at=due_at):
-                begun = State(step=step.id, visit=walk.visit, since=walk.now, due_at=due_at)
-                return walk.stands(waiting or begun)
-            case Leave(reason=reason):
-                return walk.ended(Outcome.EXITED, reason=reason)
-            case GoOn(into=into):
-                following = into[0] if into else definition.after(step.id)
-            case _:
-                assert_never(result.way)
-        if following is None:
-            walk.ledger.append(LedgerEntry(outcome=Outcome.FINISHED))
-            return walk.ended(Outcome.FINISHED)
-        step, waiting = following, None
-    return walk.stands(State(step=step.id, visit=walk.visit, due_at=walk.now))

@@ -1,7 +1,10 @@
-"""Whether a message lets a person into a journey, and what it does to a run that is already open.
+"""Whether somebody is let into a journey, and what that does to a run that is already open.
 
-The order of asking: is it the entry message; does the entry's `if` hold; which run does it speak of (the
-key); is there an open run of that key; may somebody who was inside come again.
+The order of asking: is it what the entry waits for; does the entry's `if` hold; which run does it speak of
+(the key); is there an open run of that key; may somebody who was inside come again.
+
+Every run has an entry message. Where it is no message of the person's (somebody entered a segment, their
+date came), an occasion stands for it.
 """
 
 import json
@@ -11,6 +14,9 @@ from datetime import datetime
 from decimal import Decimal
 from enum import Enum
 from hashlib import sha256
+from uuid import UUID
+
+import msgspec
 
 from journeys.domain.decision import LedgerEntry, Outcome, Refusal
 from journeys.domain.definition import Definition
@@ -67,20 +73,64 @@ def enter(
         history: all runs of the person in this journey, in any order.
         facts: as of the message, it included.
     """
-    entry = definition.entry
+    on = definition.entry.on
     inside = facts.within(entry=event, event=event)
-    if not _begins_runs(entry.on, event, inside, now=now):
+    if not isinstance(on, EventCount) or not _begins_runs(on, event, inside, now=now):
         return None
+    return admit(definition, history=history, entry=event, facts=inside, now=now)
+
+
+def admit(
+    definition: Definition,
+    *,
+    history: Sequence[PastRun],
+    entry: Event,
+    facts: Facts,
+    now: datetime,
+) -> EntryDecision:
+    """Decide whether somebody enters for whom the journey has waited.
+
+    Args:
+        history: all runs of the person in this journey, in any order.
+        entry: the message or the occasion that begins the run.
+        facts: as of now; their event is the message being processed, if there is one.
+    """
     tree = None
-    if entry.condition:
-        answer = evaluate(entry.condition, inside, now)
+    if condition := definition.entry.condition:
+        answer = evaluate(condition, facts.within(entry=entry, event=facts.event), now)
         tree = answer.reason.to_json()
         if not answer.holds:
             return _refused(Refusal.FILTER, tree=tree)
-    key = key_of(definition, event)
+    key = key_of(definition, entry)
     if key is None:
         return _refused(Refusal.NO_KEY)
     return _by_history(definition, history, key=key, now=now, tree=tree)
+
+
+def occasion(
+    name: str, *, at: datetime, cause: Event | None, facts: Facts, properties: Mapping[str, Json]
+) -> Event:
+    """What stands for an entry message; the same for the same person and moment.
+
+    Args:
+        cause: the message that brought it about; it does not count as having come since.
+    """
+    told = json.dumps([name, str(facts.uuid), at.isoformat(), properties], sort_keys=True, default=str)
+    return Event(
+        name=name,
+        ts=cause.ts if cause else at,
+        arrival=cause.arrival if cause else 0,
+        received_at=at,
+        message_id=str(UUID(bytes=sha256(told.encode()).digest()[:16])),
+        properties=properties,
+        context={},
+    )
+
+
+def carried_over(entry: Event, *, at: datetime, cause: Event | None, facts: Facts, journey: str) -> Event:
+    """The entry message of somebody whom another journey sends: what it held, as of now."""
+    here = occasion(entry.name, at=at, cause=cause, facts=facts, properties={"journey": journey})
+    return msgspec.structs.replace(here, properties=entry.properties, context=entry.context)
 
 
 def _begins_runs(on: EventCount, event: Event, facts: Facts, *, now: datetime) -> bool:

@@ -18,6 +18,9 @@ class WayKind(Enum):
     TIMED_OUT = "timed_out"
     CASE = "case"
     ELSE = "else"
+    VARIANT = "variant"
+    HELD_OUT = "held_out"
+    ROUND = "round"
 
 
 class Side(Enum):
@@ -42,7 +45,7 @@ class Way:
     """A way out of a step that the canvas draws."""
 
     kind: WayKind
-    name: str = ""  # of a case
+    name: str = ""  # of a case or a variant
     steps: nodes.Sequence
 
 
@@ -61,6 +64,13 @@ def ways_of(step: nodes.Step) -> list[Way]:
         case nodes.Branch():
             cases = [Way(kind=WayKind.CASE, name=case.name, steps=case.steps) for case in step.cases]
             return [*cases, Way(kind=WayKind.ELSE, steps=step.otherwise)]
+        case nodes.Split():
+            variants = [
+                Way(kind=WayKind.VARIANT, name=variant.name, steps=variant.steps) for variant in step.variants
+            ]
+            return [*variants, Way(kind=WayKind.HELD_OUT, steps=())] if step.hold_out else variants
+        case nodes.Repeat():
+            return [Way(kind=WayKind.ROUND, steps=step.steps)]
         case _:
             return []
 

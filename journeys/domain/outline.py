@@ -37,18 +37,19 @@ def _steps(value: Json, path: str) -> Iterator[Written]:
         if isinstance(step, Mapping):
             here = f"{path}[{number}]"
             yield Written(path=here, part=step)
-            for key in ("then", "else"):
+            for key in ("then", "else", "steps"):
                 yield from _steps(step.get(key), f"{here}.{key}")
-            for case in _cases(step, here):
-                yield from _steps(case.part.get("steps"), f"{case.path}.steps")
+            for way in (*_ways(step, "cases", here), *_ways(step, "variants", here)):
+                yield from _steps(way.part.get("steps"), f"{way.path}.steps")
 
 
-def _cases(step: Document, path: str) -> Iterator[Written]:
-    cases = step.get("cases")
-    if isinstance(cases, list):
-        for number, case in enumerate(cases):
-            if isinstance(case, Mapping):
-                yield Written(path=f"{path}.cases[{number}]", part=case)
+def _ways(step: Document, key: str, path: str) -> Iterator[Written]:
+    """The cases of a branch, or the variants of a split."""
+    ways = step.get(key)
+    if isinstance(ways, list):
+        for number, way in enumerate(ways):
+            if isinstance(way, Mapping):
+                yield Written(path=f"{path}.{key}[{number}]", part=way)
 
 
 def step_in(document: Json, step_id: str) -> Written | None:
@@ -60,6 +61,8 @@ def conditions_of(step: Written) -> Iterator[tuple[str, Json]]:
     """The conditions that a step asks itself, with their places."""
     if "if" in step.part:
         yield f"{step.path}.if", step.part["if"]
-    for case in _cases(step.part, step.path):
+    if "until" in step.part and step.part.get("kind") == "repeat":
+        yield f"{step.path}.until", step.part["until"]
+    for case in _ways(step.part, "cases", step.path):
         if "if" in case.part:
             yield f"{case.path}.if", case.part["if"]

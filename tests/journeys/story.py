@@ -10,6 +10,7 @@ from journeys.domain.engine import (
     Action,
     Decision,
     EntryDecision,
+    Means,
     Outcome,
     Outgoing,
     PastRun,
@@ -137,7 +138,7 @@ class Story:
             state=self.state,
             facts=self.facts().within(entry=self.entry, event=event),
             now=now,
-            render=as_written,
+            means=Means(render=as_written),
         )
         self.decisions.append(decision)
         self.outcomes += [(entry.outcome, entry.step, entry.reason) for entry in decision.ledger]

@@ -60,7 +60,10 @@ class World:
             reverse("audit-log"),
             reverse("api-docs"),
             reverse("segments:segment-list"),
-            reverse("segments:segment-detail", args=[self.segment.slug]),
+            *(f"/segments/{self.segment.slug}/{rest}" for rest in SEGMENT_PAGES),
+            reverse("segments:segment-new"),
+            *(f"{reverse('segments:segment-new')}?from={slug}" for slug in ("", "segment:vip", "viewed-and-left")),
+            f"{reverse('segments:segment-list')}?q=nothing",
             reverse("journeys:journey-list"),
             *(f"/journeys/{self.journey.slug}/{rest}" for rest in JOURNEY_PAGES),
             reverse("connectors:template-list"),
@@ -73,6 +76,16 @@ class World:
         ]
 
 
+SEGMENT_PAGES = (
+    "",
+    "?q=nobody&column=§plan§",
+    "growth/?with=everything",
+    "history/",
+    "edit/",
+    "publish/",
+    "uses/",
+    "build/",
+)
 JOURNEY_PAGES = (
     "",
     "publish/",
@@ -103,7 +116,7 @@ def told_journey() -> dict[str, Any]:
         "entry": {"on": {"event": "§Page§", "where": tests}, "if": viewed, "reentry": {"not_within": "P30D"}},
         "goal": {"if": ordered, "steps": [{"id": "g1", "action": "create_deal", **crm}]},
         "exit_when": asked,
-        "settings": {"quiet_hours": {}},
+        "settings": {"quiet_hours": {"from": "21:00", "to": "08:00"}},
         "steps": [
             {"id": "s1", "kind": "wait", "for": "PT4H"},
             {

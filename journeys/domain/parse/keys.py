@@ -89,6 +89,14 @@ class Reader:
             )
         return length
 
+    def number(self, document: Document, key: str, path: str, *, least: int, most: int) -> int:
+        value = document.get(key)
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+            message = gettext_noop("must be a whole number from {least} to {most}")
+            self.fault(below(path, key), message, {"least": least, "most": most})
+            return least
+        return value
+
     def choice(self, document: Document, key: str, path: str, *, default: Choice) -> Choice:
         value = document.get(key, default.value)
         kinds = type(default)

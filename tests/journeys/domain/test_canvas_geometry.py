@@ -115,7 +115,7 @@ LIVE = journey(steps=[wait("a"), branch("b", cases=[vip(crm("c"))]), wait("d")])
                 (Part.EXIT, ChangeKind.ADDED, ""),
             ],
         ),
-        ({**LIVE, "settings": {"time_zone": "person"}}, [(Part.SETTINGS, ChangeKind.ADDED, "")]),
+        ({**LIVE, "settings": {"time_zone": "company"}}, [(Part.SETTINGS, ChangeKind.ADDED, "")]),
     ],
 )
 def test_changes_between(draft: Document, expected: list[tuple[Part, ChangeKind, str]]) -> None:

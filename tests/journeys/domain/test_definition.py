@@ -1,12 +1,42 @@
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import time, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from connectors.domain.message import MessageClass
+from journeys.domain.clock import DateRule, TimeOfDay, Window
 from journeys.domain.definition import Definition, JourneyError, Place, Role, parse_journey
-from journeys.domain.nodes import Again, Branch, Policy, Reentry, Send, Wait, WaitUntil
+from journeys.domain.nodes import (
+    Again,
+    ApiEntry,
+    Branch,
+    Crossing,
+    DateEntry,
+    GoToJourney,
+    ListChange,
+    Listing,
+    NoDate,
+    Policy,
+    Reentry,
+    Repeat,
+    ScheduleEntry,
+    SegmentEntry,
+    Send,
+    Split,
+    Step,
+    Trigger,
+    Variant,
+    Wait,
+    WaitClock,
+    WaitDate,
+    WaitUntil,
+)
+from journeys.domain.parse import read_company
+from journeys.domain.settings import Cap, Company, QuietHours, Settings, Throttle
+from segments.domain.conditions import EventCount
+from segments.domain.values import Length
 from tests.journeys.documents import (
     Document,
     branch,
@@ -24,7 +54,7 @@ from tests.journeys.documents import (
     webhook,
 )
 
-KINDS = "wait, wait_until, branch, send, crm, webhook, set_trait, exit"
+KINDS = "wait, wait_until, branch, split, repeat, send, crm, webhook, set_trait, list, go_to_journey, exit"
 
 
 def faults_of(document: Any) -> dict[str, str]:
@@ -35,7 +65,7 @@ def faults_of(document: Any) -> dict[str, str]:
 
 def test_parse_journey__reads_every_part() -> None:
     read = parse_journey(cart_journey())
-    assert read.entry.on.name == "Cart Updated"
+    assert read.entry.on == EventCount(name="Cart Updated")
     assert read.entry.key == ("properties", "cart_id")
     assert read.entry.reentry == Reentry(
         policy=Policy.AFTER_EXIT, not_within=timedelta(days=30), again=Again.RESTART
@@ -50,7 +80,9 @@ def test_parse_journey__reads_every_part() -> None:
     assert read.goal is not None
     assert [step.id for step in read.goal.steps] == ["g1"]
     assert read.step("g1") == read.goal.steps[0]
-    assert read.settings["time_zone"] == "person"
+    assert read.settings == Settings(
+        quiet_hours=QuietHours(window=Window(start=time(21), end=time(8))), time_zone="person"
+    )
 
 
 def test_parse_journey__defaults() -> None:
@@ -139,7 +171,7 @@ def test_reads__of_all_conditions_but_no_history_for_the_trigger() -> None:
         (journey(steps=[{"kind": ["wait"]}]), {"steps[0].kind": f"must be one of {KINDS}"}),
         (
             journey(steps=[{"id": "a", "kind": "dance"}]),
-            {"steps[0].kind": "must be one of wait, wait_until, branch, send, crm, webhook, set_trait, exit"},
+            {"steps[0].kind": f"must be one of {KINDS}"},
         ),
         (journey(steps=[{**wait("a"), "fro": 1}]), {"steps[0].fro": "is not a known key here"}),
         (journey(steps=[wait("a"), wait("a")]), {"steps[1].id": "the id “a” is used by another step"}),
@@ -183,7 +215,6 @@ def test_parse_journey__faults_with_their_path(document: Any, expected: dict[str
             {"key": "properties"},
             {"entry.key": "must begin with “properties.” or “context.” and name a field"},
         ),
-        ({"present": "both"}, {"entry.present": "only “new” can be run yet"}),
         (
             {"reentry": {"policy": "sometimes"}},
             {"entry.reentry.policy": "must be one of never, after_exit, always"},
@@ -196,34 +227,302 @@ def test_parse_journey__faults_of_the_entry(parts: Document, expected: dict[str,
     assert faults_of(journey(entry={"on": {"event": "Cart Updated"}, **parts})) == expected
 
 
-LATER_STEPS: list[Document] = [
-    {"id": "a", "kind": "split", "variants": []},
-    {"id": "a", "kind": "repeat", "times": 3, "steps": []},
-    {"id": "a", "kind": "go_to_journey", "journey": "other"},
-    {"id": "a", "kind": "list", "list": "beta", "change": "add"},
-    {"id": "a", "kind": "wait", "until": {"at": "16:00"}},
-    {"id": "a", "kind": "wait", "until_date": {"trait": "renewal"}},
+FORMS: list[tuple[Document, Step]] = [
+    (
+        {"kind": "wait", "until": {"at": "16:00", "days": ["fri"]}},
+        WaitClock(id="a", until=TimeOfDay(at=time(16), days=frozenset({4}))),
+    ),
+    (
+        {"kind": "wait", "until": {"from": "22:00", "to": "06:00", "days": ["fri", "sat"]}},
+        WaitClock(id="a", until=Window(start=time(22), end=time(6), days=frozenset({4, 5}))),
+    ),
+    ({"kind": "wait", "until": {"from": "18:00"}}, WaitClock(id="a", until=Window(start=time(18)))),
+    (
+        {"kind": "wait", "until": {"from": "18:00", "to": "24:00"}},
+        WaitClock(id="a", until=Window(start=time(18))),
+    ),
+    ({"kind": "wait", "until": {"to": "06:30"}}, WaitClock(id="a", until=Window(end=time(6, 30)))),
+    (
+        {"kind": "wait", "until": {"days": ["mon"]}},
+        WaitClock(id="a", until=Window(days=frozenset({0}))),
+    ),
+    (
+        {
+            "kind": "wait",
+            "until_date": {"trait": "plan.renewal", "offset": "-P7D", "at": "09:00", "otherwise": "exit"},
+        },
+        WaitDate(
+            id="a",
+            path=("plan", "renewal"),
+            rule=DateRule(offset=Length(days=7), is_before=True, at=time(9)),
+            otherwise=NoDate.EXIT,
+        ),
+    ),
+    (
+        {"kind": "wait", "until_date": {"trait": "renewal", "offset": "P1M"}},
+        WaitDate(id="a", path=("renewal",), rule=DateRule(offset=Length(months=1))),
+    ),
+    (
+        {
+            "kind": "split",
+            "salt": "s",
+            "variants": [{"name": "A", "share": 50, "steps": []}, {"share": 40.5, "steps": []}],
+            "hold_out": 9.5,
+        },
+        Split(
+            id="a",
+            salt="s",
+            variants=(
+                Variant(name="A", share=Decimal(50), steps=()),
+                Variant(name="variant 2", share=Decimal("40.5"), steps=()),
+            ),
+            hold_out=Decimal("9.5"),
+        ),
+    ),
+    (
+        {"kind": "repeat", "times": 3, "steps": [wait("w")]},
+        Repeat(id="a", times=3, steps=(Wait(id="w", length=timedelta(hours=4)),)),
+    ),
+    (
+        {"kind": "list", "list": "beta", "change": "remove"},
+        ListChange(id="a", list="beta", change=Listing.REMOVE),
+    ),
+    ({"kind": "go_to_journey", "journey": "other"}, GoToJourney(id="a", journey="other")),
 ]
 
 
-@pytest.mark.parametrize("step", LATER_STEPS, ids=lambda step: next(reversed(step)))
-def test_parse_journey__refuses_what_cannot_run_yet(step: Document) -> None:
-    (message,) = faults_of(journey(steps=[step])).values()
-    assert message.endswith("cannot be run yet")
+@pytest.mark.parametrize(("step", "expected"), FORMS)
+def test_parse_journey__forms_of_steps(step: Document, expected: Step) -> None:
+    assert parse_journey(journey(steps=[{"id": "a", **step}])).first == expected
+
+
+TIME = "must be a time of day such as 08:00 or 21:30"
+DAYS = "must be a list of at least one of mon, tue, wed, thu, fri, sat, sun"
+SHARES = "the shares and what is held out must add up to 100"
 
 
 @pytest.mark.parametrize(
-    "on",
+    ("step", "expected"),
     [
-        {"segment": "vip", "change": "entered"},
-        {"date": "birthday", "at": "09:00"},
-        {"schedule": "0 9 * * *"},
-        {"api": True},
+        ({"kind": "wait"}, {"for": "must be a length of time such as PT4H or P3D, without months and years"}),
+        (
+            {"kind": "wait", "for": "P1D", "until": {"at": "08:00"}},
+            {"": "must have only one of for, until"},
+        ),
+        ({"kind": "wait", "until": {}}, {"until": "must say from when, to when or on which days"}),
+        ({"kind": "wait", "until": {"at": "8:00"}}, {"until.at": TIME}),
+        ({"kind": "wait", "until": {"at": "24:00"}}, {"until.at": TIME}),
+        ({"kind": "wait", "until": {"from": "25:00"}}, {"until.from": TIME}),
+        ({"kind": "wait", "until": {"days": []}}, {"until.days": DAYS}),
+        ({"kind": "wait", "until": {"days": [["mon"]]}}, {"until.days": DAYS}),
+        (
+            {"kind": "wait", "until": {"at": "08:00", "to": "09:00"}},
+            {"until.at": "cannot stand beside “from” and “to”"},
+        ),
+        ({"kind": "wait", "until_date": {}}, {"until_date.trait": "must be a text"}),
+        ({"kind": "wait", "until_date": {"trait": "a..b"}}, {"until_date.trait": "must name a trait"}),
+        (
+            {"kind": "wait", "until_date": {"trait": "a", "offset": "7 days"}},
+            {"until_date.offset": "must be a length of time such as P7D, or -P7D for so long before"},
+        ),
+        (
+            {"kind": "wait", "until_date": {"trait": "a", "otherwise": "stay"}},
+            {"until_date.otherwise": "must be one of go_on, exit"},
+        ),
+        (
+            {"kind": "split", "salt": "s", "variants": []},
+            {"variants": "must be a list of at least one variant", "": SHARES},
+        ),
+        (
+            {"kind": "split", "salt": "s", "variants": [{"name": "A", "share": 99, "steps": []}]},
+            {"": SHARES},
+        ),
+        (
+            {"kind": "split", "variants": [{"name": "A", "share": 100, "steps": []}]},
+            {"salt": "must be a text"},
+        ),
+        (
+            {
+                "kind": "split",
+                "salt": "s",
+                "variants": [{"name": "A", "share": True, "steps": []}],
+                "hold_out": 100,
+            },
+            {"variants[0].share": "must be a number of per cent from 0 to 100"},
+        ),
+        (
+            {
+                "kind": "split",
+                "salt": "s",
+                "variants": [
+                    {"name": "A", "share": 50, "steps": []},
+                    {"name": "A", "share": 50, "steps": []},
+                ],
+            },
+            {"variants[1].name": "another variant has this name"},
+        ),
+        (
+            {"kind": "split", "salt": "s", "variants": [{"name": "hold_out", "share": 100, "steps": []}]},
+            {"variants[0].name": "“hold_out” is the name of those who are held out"},
+        ),
+        (
+            {"kind": "repeat", "times": 101, "steps": [wait("w")]},
+            {"times": "must be a whole number from 1 to 100"},
+        ),
+        ({"kind": "repeat", "times": 2, "steps": []}, {"steps": "must have at least one step"}),
+        ({"kind": "list", "list": "beta", "change": "drop"}, {"change": "must be one of add, remove"}),
+        ({"kind": "go_to_journey"}, {"journey": "must be a text"}),
     ],
 )
-def test_parse_journey__refuses_entries_that_cannot_run_yet(on: Document) -> None:
-    faults = faults_of(journey(entry={"on": on}))
-    assert faults == {"entry.on": f"an entry by “{next(iter(on))}” cannot be run yet"}
+def test_parse_journey__faults_of_steps(step: Document, expected: dict[str, str]) -> None:
+    found = faults_of(journey(steps=[{"id": "a", **step}]))
+    assert found == {f"steps[0].{path}".rstrip("."): message for path, message in expected.items()}
+
+
+ENTRIES: list[tuple[Document, Trigger]] = [
+    ({"segment": "vip", "change": "entered"}, SegmentEntry(segment="vip", change=Crossing.ENTERED)),
+    ({"segment": "vip", "change": "left"}, SegmentEntry(segment="vip", change=Crossing.LEFT)),
+    (
+        {"date": "birthday", "offset": "-P7D", "at": "09:00", "every": "year"},
+        DateEntry(
+            path=("birthday",),
+            rule=DateRule(offset=Length(days=7), is_before=True, at=time(9), is_yearly=True),
+        ),
+    ),
+    (
+        {"schedule": "0 9 * * MON", "segment": "vip"},
+        ScheduleEntry(cron="0 9 * * MON", segment="vip"),
+    ),
+    ({"api": True}, ApiEntry()),
+]
+
+
+@pytest.mark.parametrize(("on", "expected"), ENTRIES)
+def test_parse_journey__entries(on: Document, expected: Trigger) -> None:
+    read = parse_journey(journey(entry={"on": on}))
+    assert read.entry.on == expected
+    assert Role.TRIGGER not in [place.role for place, _condition in read.conditions()]
+
+
+CRON = "must be a cron expression of five parts, such as 0 9 * * MON"
+ABSENT = "only those in a segment, or whom an “if” without the entry's own message picks, can be present"
+UNKEYED = "only an event and the API bring something to tell runs apart"
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ({"on": {"segment": "vip", "change": "joined"}}, {"entry.on.change": "must be one of entered, left"}),
+        ({"on": {"segment": ""}}, {"entry.on.segment": "must be a text"}),
+        ({"on": {"date": "birthday", "every": "week"}}, {"entry.on.every": "must be “year”"}),
+        ({"on": {"schedule": "daily", "segment": "vip"}}, {"entry.on.schedule": CRON}),
+        ({"on": {"schedule": "0 9 * * * *", "segment": "vip"}}, {"entry.on.schedule": CRON}),
+        ({"on": {"schedule": "0 9 31 2 *", "segment": "vip"}}, {"entry.on.schedule": CRON}),
+        ({"on": {"schedule": "0 9 * * *"}}, {"entry.on.segment": "must be a text"}),
+        ({"on": {"api": 1}}, {"entry.on.api": "must be true"}),
+        ({"on": {"segment": "vip", "change": "left"}, "present": "both"}, {"entry.present": ABSENT}),
+        ({"on": {"event": "A"}, "present": "both"}, {"entry.present": ABSENT}),
+        (
+            {
+                "on": {"event": "A"},
+                "if": {"event": "B", "during": {"since": "entry"}},
+                "present": "present",
+            },
+            {"entry.present": ABSENT},
+        ),
+        ({"on": {"date": "birthday"}, "key": "properties.cart_id"}, {"entry.key": UNKEYED}),
+    ],
+)
+def test_parse_journey__faults_of_entries(entry: Document, expected: dict[str, str]) -> None:
+    assert faults_of(journey(entry=entry)) == expected
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"on": {"segment": "vip", "change": "entered"}, "present": "both"},
+        {"on": {"event": "A"}, "if": is_vip(), "present": "present"},
+        {"on": {"api": True}, "key": "properties.appointment"},
+    ],
+)
+def test_parse_journey__sound_entries(entry: Document) -> None:
+    assert parse_journey(journey(entry=entry)).entry.present.value == entry.get("present", "new")
+
+
+def test_reads__what_entries_and_waits_look_at() -> None:
+    dated = {"id": "d", "kind": "wait", "until_date": {"trait": "plan.renewal"}}
+    read = parse_journey(journey(entry={"on": {"segment": "vip", "change": "left"}}, steps=[dated])).reads
+    assert read.segments == {"vip"}
+    assert read.trait_keys == {"plan"}
+    assert read.needs_zone
+    assert parse_journey(journey(entry={"on": {"date": "birthday"}})).reads.trait_keys == {"birthday"}
+
+
+def test_settings__all() -> None:
+    settings = {
+        "time_zone": "Europe/Berlin",
+        "quiet_hours": {"from": "21:00", "to": "08:00", "days": ["sat"], "classes": ["service"]},
+        "caps": [{"class": "marketing", "most": 2, "per": "P7D"}],
+        "throttle": {"per": "PT1H", "most": 1000},
+    }
+    assert parse_journey({**journey(), "settings": settings}).settings == Settings(
+        time_zone="Europe/Berlin",
+        quiet_hours=QuietHours(
+            window=Window(start=time(21), end=time(8), days=frozenset({5})),
+            classes=frozenset({MessageClass.SERVICE}),
+        ),
+        caps=(Cap(message_class=MessageClass.MARKETING, most=2, per=timedelta(days=7)),),
+        throttle=Throttle(most=1000, per=timedelta(hours=1)),
+    )
+
+
+CLASSES = "must be a list of at least one of marketing, service, transactional"
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ([], {"": "must be an object"}),
+        ({"zone": "UTC"}, {".zone": "is not a known key here"}),
+        (
+            {"time_zone": "Europe/Atlantis"},
+            {".time_zone": "must be “person”, “company” or the name of a time zone"},
+        ),
+        ({"quiet_hours": {}}, {".quiet_hours": "must leave a time in which messages may be sent"}),
+        (
+            {"quiet_hours": {"from": "08:00", "to": "08:00"}},
+            {".quiet_hours": "must leave a time in which messages may be sent"},
+        ),
+        ({"quiet_hours": {"from": "21:00", "classes": ["spam"]}}, {".quiet_hours.classes": CLASSES}),
+        ({"caps": {}}, {".caps": "must be a list"}),
+        ({"caps": [{"most": 2, "per": "P367D"}]}, {".caps[0].per": "can be a year at most"}),
+        (
+            {"caps": [{"most": 0, "per": "P1D"}]},
+            {".caps[0].most": "must be a whole number from 1 to 1000000000"},
+        ),
+        (
+            {"throttle": {"most": 1}},
+            {".throttle.per": "must be a length of time such as PT4H or P3D, without months and years"},
+        ),
+    ],
+)
+def test_settings__faults(settings: Any, expected: dict[str, str]) -> None:
+    found = faults_of({**journey(), "settings": settings})
+    assert {path: found[f"settings{path}"] for path in expected} == expected
+
+
+def test_company__reads_its_own() -> None:
+    company = read_company(
+        {"language": 1, "quiet_hours": {"from": "22:00", "to": "07:00"}, "caps": [{"most": 3, "per": "P7D"}]},
+        zone="Europe/Berlin",
+    )
+    assert company == Company(
+        zone="Europe/Berlin",
+        quiet_hours=QuietHours(window=Window(start=time(22), end=time(7))),
+        caps=(Cap(message_class=MessageClass.MARKETING, most=3, per=timedelta(days=7)),),
+    )
+    with pytest.raises(JourneyError):
+        read_company({"throttle": {}}, zone="UTC")
 
 
 @pytest.mark.parametrize("length", ["P1M", "P1Y", "PT0S", "4h", "P", "-P1D", "P1DT", "P999999D", 4, None])
@@ -249,6 +548,17 @@ def test_parse_journey__refuses_ids(step_id: Any) -> None:
         ),
         pytest.param(wait_until(then=[leave("x1")], timeout="P1D", otherwise=[leave("x2")]), id="wait until"),
         pytest.param(wait_until(then=[leave("x1")]), id="wait until, for ever"),
+        pytest.param({"id": "x", "kind": "go_to_journey", "journey": "other"}, id="another journey"),
+        pytest.param({"id": "r", "kind": "repeat", "times": 2, "steps": [leave("x1")]}, id="repeat"),
+        pytest.param(
+            {
+                "id": "p",
+                "kind": "split",
+                "salt": "s",
+                "variants": [{"name": "A", "share": 100, "steps": [leave("x1")]}],
+            },
+            id="split",
+        ),
     ],
 )
 def test_parse_journey__nothing_can_follow_an_exit(ending: Document) -> None:

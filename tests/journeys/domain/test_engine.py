@@ -7,6 +7,7 @@ from journeys.domain.definition import parse_journey
 from journeys.domain.engine import (
     RUN_OUTCOMES,
     Ending,
+    Means,
     Outcome,
     Outgoing,
     State,
@@ -240,8 +241,10 @@ def test_send__the_caller_may_refuse() -> None:
         state=started(definition),
         facts=facts_of().within(entry=message("Cart Updated"), event=None),
         now=NOON,
-        render=as_written,
-        refuse=lambda outgoing: "suppressed" if outgoing.channel == "email" else "",
+        means=Means(
+            render=as_written,
+            refuse=lambda outgoing: "suppressed" if outgoing.channel == "email" else "",
+        ),
     )
     assert [each.step for each in decision.messages] == ["c"]
     assert (decision.ledger[0].outcome, decision.ledger[0].reason) == (Outcome.NOT_SENT, "suppressed")
@@ -265,7 +268,9 @@ def test_set_trait__is_rendered_for_the_person() -> None:
         state=started(definition),
         facts=facts_of(traits={"level": "gold"}).within(entry=message("Cart Updated"), event=None),
         now=NOON,
-        render=lambda value, facts: facts.traits["level"] if value == "{{ person.level }}" else value,
+        means=Means(
+            render=lambda value, facts: facts.traits["level"] if value == "{{ person.level }}" else value
+        ),
     )
     assert [(write.key, write.value) for write in decision.trait_writes] == [("plan", "gold")]
 
@@ -366,7 +371,7 @@ def test_visits__count_on_over_a_restart() -> None:
         state=again,
         facts=facts_of().within(entry=message("Cart Updated"), event=None),
         now=at(hours=1),
-        render=as_written,
+        means=Means(render=as_written),
     )
     assert [(each.step, each.visit) for each in decision.messages] == [("a", 3)]
     assert decision.state == State(step="w", visit=4, since=at(hours=1), due_at=at(hours=5))
@@ -393,7 +398,7 @@ def test_advance__names_the_step_that_raised() -> None:
             state=started(definition),
             facts=facts_of().within(entry=message("Cart Updated"), event=None),
             now=NOON,
-            render=broken,
+            means=Means(render=broken),
         )
     assert caught.value.step == "bad"
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
@@ -403,14 +408,18 @@ def test_advance__names_no_step_where_the_goal_raised() -> None:
     definition = parse_journey(journey(goal=GOAL))
     outside = facts_of(message("Order Completed"))  # of a run: there is no entry message
     with pytest.raises(StepError) as caught:
-        advance(definition, state=started(definition), facts=outside, now=NOON, render=as_written)
+        advance(
+            definition, state=started(definition), facts=outside, now=NOON, means=Means(render=as_written)
+        )
     assert caught.value.step == ""
 
 
 def test_advance__a_step_that_is_gone() -> None:
     definition = parse_journey(journey())
     with pytest.raises(StepError) as caught:
-        advance(definition, state=State(step="gone"), facts=facts_of(), now=NOON, render=as_written)
+        advance(
+            definition, state=State(step="gone"), facts=facts_of(), now=NOON, means=Means(render=as_written)
+        )
     assert caught.value.step == "gone"
 
 
