@@ -13,7 +13,7 @@ from psycopg import errors
 from psycopg.sql import SQL, Composable, Composed, Literal
 
 from cdp_site.models import Company
-from profiles.domain.identity import USER, normalise
+from profiles.domain.identity import EMAIL, USER, normalise
 from profiles.models import Identity, Person, PersonOverride
 from profiles.queries import PersonLine, people_by_id
 from segments.compiler import Scope, people_query
@@ -154,6 +154,27 @@ def people_named(names: Iterable[str]) -> list[int]:
     by_uuid = Person.objects.filter(uuid__in=public).values_list("id", "merged_into_id")
     found = {merged or id_ for id_, merged in by_uuid}
     return sorted(found.union(people_of_user_ids(wanted)))
+
+
+def people_by_name(names: Iterable[str]) -> dict[str, int]:
+    """Who is meant by customer numbers, public ids or email addresses; unknown names are left out.
+
+    A customer number goes before an address that reads the same.
+    """
+    wanted = list(names)
+    by_uuid = Person.objects.filter(uuid__in=[name for name in wanted if _UUID.fullmatch(name)])
+    found = {
+        str(uuid): merged or id_ for id_, uuid, merged in by_uuid.values_list("id", "uuid", "merged_into_id")
+    }
+    people = {name: found[name.lower()] for name in wanted if name.lower() in found}
+    for kind in (EMAIL, USER):
+        spelt = {name: normalise(kind, name) or name for name in wanted}
+        held = Identity.objects.filter(kind=kind, value__in=set(spelt.values()), person__isnull=False)
+        by_value = dict(held.values_list("value", "person_id"))
+        people |= {
+            name: person for name, value in spelt.items() if (person := by_value.get(value)) is not None
+        }
+    return people
 
 
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")

@@ -1,5 +1,6 @@
 """Who is in a segment: pages of members, all of them as a stream, how many there were, who is in two."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -7,7 +8,7 @@ from itertools import islice
 from typing import Any, Final
 
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from profiles.models import Person
 from profiles.queries import PersonLine, matching, people_by_id
@@ -180,6 +181,25 @@ SELECT at::date, coalesce(entered, 0)::bigint, coalesce(gone, 0)::bigint
   LEFT JOIN by_day ON by_day.day = at::date
  ORDER BY 1 DESC
 """
+
+
+def changes_since(at: datetime, *, segments: Sequence[int]) -> dict[int, int]:
+    """By how many members each of these segments grew or shrank since a moment."""
+    entered = (
+        Membership.objects.filter(segment__in=segments, entered_at__gte=at, left_at=None)
+        .values("segment")
+        .annotate(number=Count("id"))
+        .values_list("segment", "number")
+    )
+    left = (
+        Membership.objects.filter(segment__in=segments, left_at__gte=at, entered_at__lt=at)
+        .values("segment")
+        .annotate(number=Count("id"))
+        .values_list("segment", "number")
+    )
+    moved = Counter(dict(entered))
+    moved.subtract(dict(left))
+    return {segment: moved[segment] for segment in segments}
 
 
 def overlap(first: Segment, second: Segment) -> Overlap:

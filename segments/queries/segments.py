@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from segments.domain.conditions import AllOf, AnyOf, Condition, Ever, InSegment, NoneOf, Standing, reads
 from segments.domain.describe import describe
@@ -31,9 +31,14 @@ class Effect:
     after: int
 
 
-def segment_lines(*, translator: Translator = ENGLISH) -> list[SegmentLine]:
-    """All segments that are not archived, by name."""
-    rows = Segment.objects.exclude(state=Segment.State.ARCHIVED).order_by("name", "id")
+def segment_lines(
+    *, translator: Translator = ENGLISH, search: str = "", state: str = ""
+) -> list[SegmentLine]:
+    """Segments by name: those in a state, or all that are not archived."""
+    rows = Segment.objects.order_by("name", "id")
+    rows = rows.filter(state=state) if state else rows.exclude(state=Segment.State.ARCHIVED)
+    if search:
+        rows = rows.filter(Q(name__icontains=search) | Q(slug__icontains=search))
     return [SegmentLine(segment=row, sentence=sentence_of(row, translator=translator)) for row in rows]
 
 

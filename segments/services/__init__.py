@@ -6,7 +6,7 @@ takes the rules for itself first, so that no drain or sweep is deciding meanwhil
 """
 
 from segments.services.auditing import request_audit
-from segments.services.manual import Mode, change_members
+from segments.services.manual import Changed, Mode, change_members
 from segments.services.publishing import (
     BUILD_TASK,
     LANGUAGE,
@@ -26,6 +26,7 @@ from segments.services.publishing import (
 __all__ = [
     "BUILD_TASK",
     "LANGUAGE",
+    "Changed",
     "Mode",
     "SegmentInUse",
     "SlugTaken",
