@@ -11,11 +11,39 @@ def journey(
     entry: Document | None = None,
     goal: Document | None = None,
     exit_when: Document | None = None,
+    settings: Document | None = None,
 ) -> Document:
     """The smallest journey, with what is given put over it."""
-    parts = {"entry": entry, "steps": steps, "goal": goal, "exit_when": exit_when}
+    parts = {"entry": entry, "steps": steps, "goal": goal, "exit_when": exit_when, "settings": settings}
     given = {key: part for key, part in parts.items() if part is not None}
     return {"language": 1, "entry": {"on": {"event": "Cart Updated"}}, "steps": [wait()], **given}
+
+
+def wait_for(step_id: str = "w", **form: Any) -> Document:
+    """Wait `until` a time or `until_date` of a trait."""
+    return {"id": step_id, "kind": "wait", **form}
+
+
+def split(
+    step_id: str = "p", *, variants: dict[str, tuple[float, list[Document]]], hold_out: float = 0
+) -> Document:
+    ways = [{"name": name, "share": share, "steps": steps} for name, (share, steps) in variants.items()]
+    return {"id": step_id, "kind": "split", "salt": "spring", "variants": ways, "hold_out": hold_out}
+
+
+def repeat(
+    step_id: str = "r", *, steps: list[Document], times: int = 3, until: Document | None = None
+) -> Document:
+    step = {"id": step_id, "kind": "repeat", "times": times, "steps": steps}
+    return step if until is None else {**step, "until": until}
+
+
+def list_change(step_id: str = "l", *, slug: str = "beta", change: str = "add") -> Document:
+    return {"id": step_id, "kind": "list", "list": slug, "change": change}
+
+
+def go_to(step_id: str = "j", *, slug: str = "other") -> Document:
+    return {"id": step_id, "kind": "go_to_journey", "journey": slug}
 
 
 def wait(step_id: str = "w", *, length: str = "PT4H") -> Document:

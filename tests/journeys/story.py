@@ -20,9 +20,11 @@ from journeys.domain.engine import (
     restarted,
     started,
 )
+from journeys.domain.settings import Company, Place, Sent, at_once
 from profiles.domain.facts import Event, Facts, Json, Stay
 from tests.journeys.documents import Document
 
+SOMEBODY = UUID(int=1)
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 
@@ -50,12 +52,16 @@ def facts_of(
     traits: Mapping[str, Json] | None = None,
     consent: Mapping[str, bool] | None = None,
     segments: Sequence[str] = (),
+    lists: Mapping[str, Sequence[Stay]] | None = None,
+    zone: str = "UTC",
+    uuid: UUID = SOMEBODY,
 ) -> Facts:
     """Somebody who did these things and is in these segments."""
     return Facts(
         person_id=1,
-        uuid=UUID(int=1),
-        zone="UTC",
+        uuid=uuid,
+        zone=zone,
+        lists=lists or {},
         traits=traits or {},
         consent=consent or {},
         stays={slug: (Stay(entered_at=at(days=-100)),) for slug in segments},
@@ -76,6 +82,13 @@ class Story:
     traits: dict[str, Json] = field(default_factory=dict)
     consent: dict[str, bool] = field(default_factory=dict)
     segments: list[str] = field(default_factory=list)
+    lists: dict[str, tuple[Stay, ...]] = field(default_factory=dict)
+    zone: str = "UTC"
+    uuid: UUID = SOMEBODY
+    company: Company = field(default_factory=Company)
+    others: list[Sent] = field(default_factory=list)  # what other journeys sent
+    place: Place = at_once
+    lag: timedelta = timedelta()  # how much later than its moment each thing is decided
     events: list[Event] = field(default_factory=list)
     history: list[PastRun] = field(default_factory=list)
     entry: Event | None = None
@@ -83,14 +96,39 @@ class Story:
     due_at: datetime | None = None
     outcomes: list[tuple[Outcome, str, str]] = field(default_factory=list)  # outcome, step, reason
     sent: list[Outgoing] = field(default_factory=list)
+    sent_at: list[datetime] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     entries: list[EntryDecision] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.definition: Definition = parse_journey(self.document)
 
+    @property
+    def sent_before(self) -> list[Sent]:
+        return [
+            Sent(at=moment, message_class=outgoing.message_class)
+            for outgoing, moment in zip(self.sent, self.sent_at, strict=True)
+            if outgoing.channel == "email"
+        ]
+
+    def changes(self, *, when: datetime, **traits: Json) -> "Story":
+        """Traits change, and the open run is asked."""
+        self.passes(until=when)
+        self.traits |= traits
+        if self.state is not None:
+            self._advance(None, when)
+        return self
+
     def facts(self) -> Facts:
-        return facts_of(*self.events, traits=self.traits, consent=self.consent, segments=self.segments)
+        return facts_of(
+            *self.events,
+            traits=self.traits,
+            consent=self.consent,
+            segments=self.segments,
+            lists=self.lists,
+            zone=self.zone,
+            uuid=self.uuid,
+        )
 
     def happens(
         self, name: str, *, when: datetime = NOON, properties: Mapping[str, Json] | None = None
@@ -138,11 +176,22 @@ class Story:
             state=self.state,
             facts=self.facts().within(entry=self.entry, event=event),
             now=now,
-            means=Means(render=as_written),
+            means=Means(
+                render=as_written,
+                company=self.company,
+                clock=now + self.lag,
+                sent=[*self.others, *self.sent_before],
+                place=self.place,
+            ),
         )
         self.decisions.append(decision)
         self.outcomes += [(entry.outcome, entry.step, entry.reason) for entry in decision.ledger]
         self.sent += decision.messages
+        self.sent_at += [now + self.lag for _ in decision.messages]
+        for change in decision.list_writes:
+            stays = self.lists.get(change.list, ())
+            kept = (*stays, Stay(entered_at=now)) if change.is_added else stays[:-1]
+            self.lists[change.list] = kept
         self.traits |= {write.key: write.value for write in decision.trait_writes}
         self.state, self.due_at = decision.state, decision.due_at
         if decision.ending is not None:

@@ -1,11 +1,14 @@
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from journeys.domain.definition import Definition, parse_journey
-from journeys.domain.engine import Action, Outcome, PastRun, Refusal, enter, key_of
+from journeys.domain.engine import Action, EntryDecision, Outcome, PastRun, Refusal, admit, enter, key_of
+from journeys.domain.entering import carried_over, occasion
 from tests.journeys.documents import Document, is_vip, journey, wait
 from tests.journeys.story import NOON, Story, at, facts_of, message
 
@@ -237,3 +240,63 @@ def test_story__end_opens_no_run() -> None:
     story = Story(document=document).happens("Cart Updated").happens("Cart Updated", when=at(hours=1))
     assert story.state is None
     assert story.outcomes[-1] == (Outcome.ENDED, "", "entered_again")
+
+
+# Without an entry message of the person's own
+
+
+@pytest.mark.parametrize("on", [{"segment": "vip", "change": "entered"}, {"date": "birthday"}, {"api": True}])
+def test_enter__messages_alone_do_not_begin_other_entries(on: Document) -> None:
+    event = message("Cart Updated")
+    assert enter(definition(on=on), history=[], event=event, facts=facts_of(event), now=NOON) is None
+
+
+def test_occasion__is_the_same_for_the_same_person_and_moment() -> None:
+    def made(**changes: Any) -> str:
+        given: dict[str, Any] = {"name": "Segment Entered", "at": NOON, "cause": None, "facts": facts_of()}
+        return occasion(**{**given, "properties": {"segment": "vip"}, **changes}).message_id
+
+    others = [
+        made(at=at(seconds=1)),
+        made(name="Segment Left"),
+        made(facts=facts_of(uuid=UUID(int=2))),
+        made(properties={"segment": "gold"}),
+    ]
+    assert made() == made()
+    assert len({made(), *others}) == 5
+
+
+def test_occasion__what_brought_it_about_has_not_come_since() -> None:
+    cause = message("Order Completed", when=at(hours=1), arrival=7)
+    entry = occasion("Segment Entered", at=at(hours=2), cause=cause, facts=facts_of(), properties={})
+    assert entry.order == cause.order
+    assert entry.received_at == at(hours=2)
+    timed = occasion("Date Reached", at=at(hours=2), cause=None, facts=facts_of(), properties={})
+    assert timed.order < message("Order Completed", when=at(hours=2), arrival=1).order
+
+
+def test_admit__filter_key_and_history() -> None:
+    by_api = definition(
+        on={"api": True}, key="properties.visit", **{"if": is_vip()}, reentry=reentry("never")
+    )
+
+    def asked(*, vip: bool = True, visit: Any = 7, history: Sequence[PastRun] = ()) -> EntryDecision:
+        facts = facts_of(traits={"vip": vip})
+        entry = occasion("API", at=NOON, cause=None, facts=facts, properties={"visit": visit})
+        return admit(by_api, history=history, entry=entry, facts=facts, now=NOON)
+
+    assert (asked().action, asked().key) == (Action.ENTER, "7")
+    assert asked(vip=False).ledger.reason == "filter"
+    assert asked(visit=None).ledger.reason == "no_key"
+    before = past(key="7", entered_at=at(days=-9), ended_at=at(days=-8))
+    assert asked(history=[before]).ledger.reason == "entered_before"
+    assert asked(visit=8, history=[before]).action is Action.ENTER
+
+
+def test_carried_over__keeps_what_it_held_and_counts_from_now() -> None:
+    first = message("Cart Updated", when=at(hours=-9), properties={"cart_id": "c1"})
+    cause = message("Order Completed", when=at(hours=-1), arrival=7)
+    entry = carried_over(first, at=NOON, cause=cause, facts=facts_of(), journey="other")
+    assert (entry.name, entry.properties) == ("Cart Updated", {"cart_id": "c1"})
+    assert entry.order == cause.order
+    assert entry.message_id != first.message_id
