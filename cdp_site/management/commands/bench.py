@@ -24,7 +24,7 @@ from cdp_site.processes.parent import die_with_parent
 
 PARTS = ("ingest", "drain", "latency")
 _DATABASE = "wayfare_bench"
-_INSIDE = "WAYFARE_BENCH_INSIDE"
+_INSIDE = "WAYFARE_BENCH_INSIDE"  # set for the inner process: the outer one's id
 _STOP = 90.0  # seconds for the inner process to end what it started
 
 
@@ -41,15 +41,16 @@ class Command(BaseCommand):
         if unknown := set(parts) - set(PARTS):
             raise CommandError(_("There is no part %(name)s.") % {"name": min(unknown)})
         with _ended_once():
-            if os.environ.get(_INSIDE):
+            if parent := os.environ.get(_INSIDE):
                 die_with_parent(signal.SIGTERM)
-                self._measure(parts)
+                if os.getppid() == int(parent):  # it may have died while we were loaded
+                    self._measure(parts)
             else:
                 self._measure_apart(parts)
 
     def _measure_apart(self, parts: Sequence[str]) -> None:
         """Measure in a process that knows no other database than the new one."""
-        environment = {**os.environ, "DATABASE_URL": self._fresh_database(), _INSIDE: "1"}
+        environment = {**os.environ, "DATABASE_URL": self._fresh_database(), _INSIDE: str(os.getpid())}
         inner = subprocess.Popen(
             [sys.executable, "manage.py", "bench", *parts],
             cwd=settings.BASE_DIR,
