@@ -96,6 +96,10 @@ class Definition:
         following = self._after[step_id]
         return None if following is None else self._steps[following]
 
+    def next_id(self, step_id: str) -> str | None:
+        """The id of `after`."""
+        return self._after[step_id]
+
     def asked_at(self, step_id: str) -> Iterator[Condition]:
         """What is asked of a run that waits at a step: the goal, the exit rule, and what the wait is for."""
         if step_id in self.goal_steps:  # reached, and held there

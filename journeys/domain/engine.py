@@ -15,10 +15,11 @@ What the caller owes:
 * `goes_to` names the journey that the person then enters, as `entering.admit` decides.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeVar, assert_never
+from typing import assert_never
+
+from msgspec.structs import replace
 
 from journeys.domain.decision import (
     RUN_OUTCOMES,
@@ -79,8 +80,6 @@ __all__ = [
 MOST_STEPS_AT_ONCE = 50  # the rest follows at once, in a decision of its own
 BY_RULE = "exit_when"
 
-Answer = TypeVar("Answer")
-
 
 class StepError(Exception):
     """A run could not be decided. `step` is "" where the goal or `exit_when` could not be asked."""
@@ -106,9 +105,15 @@ def advance(definition: Definition, *, state: State, facts: Facts, now: datetime
     Raises:
         StepError: deciding raised; the cause is attached. The run should be parked.
     """
-    walk = _Walk(
-        definition=definition, facts=facts, now=now, means=means, visit=state.visit, rounds=state.rounds
+    moment = Moment(
+        facts=facts,
+        now=now,
+        visit=state.visit,
+        rounds=state.rounds,
+        settings=definition.settings,
+        means=means,
     )
+    walk = _Walk(definition=definition, moment=moment)
     if state.step in definition.goal_steps:
         return walk.from_step(state)
     if definition.goal and (reached := walk.reasons_if_true(definition.goal.condition)):
@@ -130,97 +135,92 @@ def _converted(walk: "_Walk", goal: Goal, reached: Reason) -> Decision:
 
 @dataclass(slots=True, kw_only=True)
 class _Walk:
-    """One decision in the making: what was decided so far, and the facts as they are by then."""
+    """One decision in the making: what was decided so far, and the moment as it is by then."""
 
     definition: Definition
-    facts: Facts
-    now: datetime
-    means: Means
-    visit: int
-    rounds: Mapping[str, int]
+    moment: Moment
     ledger: list[LedgerEntry] = field(default_factory=list)
-    messages: list[Outgoing] = field(default_factory=list)
     trait_writes: list[TraitWrite] = field(default_factory=list)
     list_writes: list[ListWrite] = field(default_factory=list)
     cancels_queued: bool = False
 
     def reasons_if_true(self, condition: Condition) -> Reason | None:
         """Why the condition holds; None if it does not. Reasons are only worked out when they are kept."""
-        if not _at("", lambda: holds(condition, self.facts, self.now)):
-            return None
-        return evaluate(condition, self.facts, self.now).reason
+        try:
+            if not holds(condition, self.moment.facts, self.moment.now):
+                return None
+            return evaluate(condition, self.moment.facts, self.moment.now).reason
+        except Exception as error:  # nothing is swallowed: it travels on with the place added
+            raise StepError("") from error
 
     def from_step(self, state: State) -> Decision:
         """Ask the wait in hand, or begin the step, and go on from there as far as it goes."""
-        step = _at(state.step, lambda: self.definition.step(state.step))
+        step_id = state.step
         waiting = state if state.since else None
         for _ in range(MOST_STEPS_AT_ONCE):
-            result = self._ask_again(step, waiting) if waiting else self._begin(step)
+            step, result = self._ask(step_id, waiting)
             match result.way:
+                case GoOn(into=into):
+                    following = into[0].id if into else self.definition.next_id(step_id)
                 case Stay():
                     return self._stays(step, result.way, waiting)
                 case Leave(outcome=outcome, reason=reason, goes_to=goes_to):
                     return self.ended(outcome, reason=reason, goes_to=goes_to)
-                case GoOn(into=into):
-                    following = into[0] if into else self.definition.after(step.id)
                 case _:
                     assert_never(result.way)
             if following is None:
                 return self._at_the_end(step)
-            step, waiting = following, None
-        return self._stands(State(step=step.id, visit=self.visit, due_at=self.now, rounds=self.rounds))
-
-    def _begin(self, step: Step) -> Result:
-        self.visit += 1
-        return self._keep(step, _at(step.id, lambda: begin(step, self._moment())))
-
-    def _ask_again(self, step: Step, state: State) -> Result:
-        return self._keep(step, _at(step.id, lambda: ask_again(step, self._moment(), state=state)))
-
-    def _moment(self) -> Moment:
-        return Moment(
-            facts=self.facts,
-            now=self.now,
-            visit=self.visit,
-            rounds=self.rounds,
-            settings=self.definition.settings,
-            means=self.means,
-            decided=self.messages,
+            step_id, waiting = following, None
+        moment = self.moment
+        return self._decided(
+            State(step=step_id, visit=moment.visit, due_at=moment.now, rounds=moment.rounds), None
         )
 
-    def _keep(self, step: Step, result: Result) -> Result:
+    def _ask(self, step_id: str, waiting: State | None) -> tuple[Step, Result]:
+        moment = self.moment
+        try:
+            step = self.definition.step(step_id)
+            if waiting is not None:
+                result = ask_again(step, moment, state=waiting)
+            else:
+                moment.visit += 1
+                result = begin(step, moment)
+        except Exception as error:  # as above
+            raise StepError(step_id) from error
+        self._keep(step, result)
+        return step, result
+
+    def _keep(self, step: Step, result: Result) -> None:
+        moment = self.moment
         self.ledger += result.ledger
-        self.messages += result.messages
-        self.trait_writes += result.trait_writes
-        self.list_writes += result.list_writes
-        self.facts = facts_after(self.facts, result, now=self.now)
+        moment.decided += result.messages
+        if result.trait_writes or result.list_writes:
+            self.trait_writes += result.trait_writes
+            self.list_writes += result.list_writes
+            moment.facts = facts_after(moment.facts, result, now=moment.now)
         if result.round is not None:
-            rounds = {**self.rounds, step.id: result.round}
-            self.rounds = {repeat: number for repeat, number in rounds.items() if number}
-        return result
+            rounds = {**moment.rounds, step.id: result.round}
+            moment.rounds = {repeat: number for repeat, number in rounds.items() if number}
 
     def _stays(self, step: Step, way: Stay, waiting: State | None) -> Decision:
+        moment = self.moment
         if waiting and (waiting.due_at, waiting.has_place) == (way.due_at, way.has_place):
-            return self._stands(waiting)
-        return self._stands(
-            State(
-                step=step.id,
-                visit=self.visit,
-                since=waiting.since if waiting else self.now,
-                due_at=way.due_at,
-                rounds=self.rounds,
-                has_place=way.has_place,
-            )
+            return self._decided(waiting, None)
+        state = State(
+            step=step.id,
+            visit=moment.visit,
+            since=waiting.since if waiting else moment.now,
+            due_at=way.due_at,
+            rounds=moment.rounds,
+            has_place=way.has_place,
         )
+        return self._decided(state, None)
 
     def _at_the_end(self, step: Step) -> Decision:
         if step.id in self.definition.goal_steps:
             return self.ended(Outcome.CONVERTED)
         self.ledger.append(LedgerEntry(outcome=Outcome.FINISHED))
         return self.ended(Outcome.FINISHED)
-
-    def _stands(self, state: State) -> Decision:
-        return self._decided(state, None)
 
     def ended(self, outcome: Outcome, *, reason: str = "", goes_to: str = "") -> Decision:
         return self._decided(None, Ending(outcome=outcome, reason=reason), goes_to=goes_to)
@@ -231,17 +231,9 @@ class _Walk:
             ending=ending,
             due_at=state.due_at if state else None,
             ledger=tuple(self.ledger),
-            messages=tuple(self.messages),
+            messages=tuple(self.moment.decided),
             trait_writes=tuple(self.trait_writes),
             list_writes=tuple(self.list_writes),
             goes_to=goes_to,
             cancels_queued=self.cancels_queued,
         )
-
-
-def _at(step: str, decide: Callable[[], Answer]) -> Answer:
-    """Decide, and name the step where that raises."""
-    try:
-        return decide()
-    except Exception as error:  # nothing is swallowed: it travels on with the place added
-        raise StepError(step) from error

@@ -22,7 +22,7 @@ from journeys.domain.decision import (
 )
 from journeys.domain.nodes import Crm, ListChange, Listing, Send, SetTrait, Webhook
 from journeys.domain.settings import Sent, is_capped, quiet_until
-from journeys.domain.steps.result import GoOn, Moment, Result, went_on
+from journeys.domain.steps.result import GoOn, Moment, Result
 from journeys.domain.steps.result import Stay as StayHere
 from profiles.domain.facts import Facts, Stay
 from profiles.domain.facts import TraitChange as PastTrait
@@ -157,7 +157,8 @@ def list_change(step: ListChange) -> Result:
     is_added = step.change is Listing.ADD
     outcome = Outcome.LISTED if is_added else Outcome.UNLISTED
     write = ListWrite(step=step.id, list=step.list, is_added=is_added)
-    return replace(went_on(step.id, outcome, reason=step.list), list_writes=(write,))
+    entry = LedgerEntry(step=step.id, outcome=outcome, reason=step.list)
+    return Result(way=GoOn(), ledger=(entry,), list_writes=(write,))
 
 
 def facts_after(facts: Facts, result: Result, *, now: datetime) -> Facts:

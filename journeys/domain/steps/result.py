@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import msgspec
+
 from journeys.domain import nodes
 from journeys.domain.decision import LedgerEntry, ListWrite, Outcome, Outgoing, TraitWrite
 from journeys.domain.settings import Company, Place, Sent, Settings, at_once, zone_of
@@ -35,9 +37,9 @@ class Means:
     place: Place = at_once
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Moment:
-    """When and for whom a step is asked."""
+    """When and for whom a step is asked; the engine moves it on from step to step, the steps only read."""
 
     facts: Facts
     now: datetime
@@ -45,7 +47,7 @@ class Moment:
     rounds: Mapping[str, int]
     settings: Settings
     means: Means
-    decided: Sequence[Outgoing] = ()  # in the same decision, before this step
+    decided: list[Outgoing] = field(default_factory=list)  # in the same decision, before this step
 
     @property
     def zone(self) -> str:
@@ -58,23 +60,20 @@ class Moment:
         return max(self.now, self.means.clock or self.now)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GoOn:
+class GoOn(msgspec.Struct, frozen=True, kw_only=True):
     """The person goes into a sequence of the step, or, where it is empty, on below the step."""
 
     into: nodes.Sequence = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stay:
+class Stay(msgspec.Struct, frozen=True, kw_only=True):
     """The person waits here; `due_at` None: only a message can change that."""
 
     due_at: datetime | None = None
     has_place: bool = False  # the throttle keeps a place for the message
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Leave:
+class Leave(msgspec.Struct, frozen=True, kw_only=True):
     """The person leaves the journey."""
 
     outcome: Outcome = Outcome.EXITED
@@ -82,8 +81,7 @@ class Leave:
     goes_to: str = ""  # the slug of another journey
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class Result(msgspec.Struct, frozen=True, kw_only=True):
     """What one step came to."""
 
     way: GoOn | Stay | Leave
