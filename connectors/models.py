@@ -108,6 +108,8 @@ class Delivery(models.Model):
     failure_count = models.IntegerField(default=0)  # attempts that failed since `queued_at`
     queued_at = models.DateTimeField(db_default=Now())  # patience counts from here; a replay begins anew
     last_error = models.TextField(blank=True)
+    # Why it must not leave any more, where its run ended while a sender had it; asked before each call.
+    called_off = models.CharField(max_length=200, blank=True, default="", db_default="")
     external_id = models.CharField(max_length=200, blank=True)  # the other system's id for what we made
     decided_at = models.DateTimeField()
     created_at = models.DateTimeField(db_default=Now())

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.db import connection
 from django.db.models import QuerySet
+from django.db.models.functions import Coalesce
 
 from cdp_site.models import Company
 from connectors import suppression
@@ -14,6 +15,7 @@ from connectors.domain.addresses import address_of
 from connectors.domain.consent import SCOPE_MARKETING, Reach
 from connectors.domain.message import Recipient
 from connectors.models import Connection, Delivery, DeliveryAttempt, Destination, Suppression
+from connectors.registry import CHANNELS
 from profiles.models import Identity, Person
 
 logger = logging.getLogger(__name__)
@@ -145,6 +147,22 @@ def unknown_attempts(delivery: Delivery) -> int:
     return delivery.attempts.filter(
         is_success=None, started_at__gte=delivery.queued_at, finished_at__isnull=False
     ).count()
+
+
+def sent_lately(person_ids: Collection[int], *, since: datetime) -> list[tuple[int, int, datetime, str]]:
+    """Messages to these people that left since, or may still leave: person, run, when, class."""
+    if not person_ids:
+        return []
+    to_people = [name for name, kind in CHANNELS.items() if kind.writes_to]
+    at = Coalesce("sent_at", "decided_at")
+    rows = Delivery.objects.filter(
+        person_id__in=sorted(person_ids),
+        channel__in=to_people,
+        state__in=[Delivery.State.QUEUED, Delivery.State.SENDING, Delivery.State.SENT],
+        called_off="",
+    ).annotate(at=at)
+    found = rows.filter(at__gt=since).values_list("person_id", "run_id", "at", "message_class")
+    return [(person, run or 0, moment, kind) for person, run, moment, kind in found]
 
 
 def commit_durably() -> None:

@@ -3,7 +3,7 @@
 from django.db import models
 from django.db.models.functions import Now
 
-from cdp_site.privacy import Erase, PersonalData, not_personal
+from cdp_site.privacy import NOT_PERSONAL, Erase, PersonalData, not_personal
 
 
 class JourneyQuerySet(models.QuerySet["Journey"]):
@@ -27,6 +27,10 @@ class Journey(models.Model):
     draft = models.JSONField()  # the document being edited, "language": 1
     draft_revision = models.IntegerField(default=1)  # raised by each change; the two-editors check
     live_version = models.ForeignKey("JourneyVersion", null=True, on_delete=models.SET_NULL, related_name="+")
+    # Of an entry by a timetable: when it comes next. Null where nobody enters by one.
+    next_at = models.DateTimeField(null=True)
+    # People up to this id were looked at for who is to be asked to enter; null where that is done.
+    plan_cursor = models.BigIntegerField(null=True)
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
 
@@ -106,6 +110,63 @@ class Run(models.Model):
 
     def __str__(self) -> str:
         return f"run {self.id} of {self.journey_id}"
+
+
+class EntryDue(models.Model):
+    """Somebody is to be asked whether they enter a journey, though no message of theirs says so."""
+
+    class Cause(models.TextChoices):
+        DATE = "date", "Date"  # their date comes then
+        SCHEDULE = "schedule", "Schedule"
+        PRESENT = "present", "Present"  # they were what the journey waits for when it was published
+        API = "api", "API"
+
+    journey = models.ForeignKey(Journey, on_delete=models.CASCADE, related_name="entries_due")
+    person = models.ForeignKey(
+        "profiles.Person", on_delete=models.CASCADE, db_constraint=False, db_index=False
+    )
+    due_at = models.DateTimeField()
+    cause = models.CharField(max_length=10, choices=Cause.choices)
+    properties = models.JSONField(default=dict)  # what the entry message holds
+
+    personal_data = PersonalData(
+        erase=Erase.DELETE, person="person_id", export=False, retain="until asked", columns=("properties",)
+    )
+
+    class Meta:
+        db_table = "journeys_entry_due"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["person", "journey"], condition=models.Q(cause="date"), name="entry_one_date"
+            )
+        ]
+        indexes = [
+            models.Index(fields=["due_at"], name="entry_due"),  # the sweep's claim
+            models.Index(fields=["person", "due_at"], name="entry_due_person"),  # before a message is decided
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.person_id} into {self.journey_id} at {self.due_at}"
+
+
+class ThrottleUse(models.Model):
+    """How many messages of a journey have a place in one period of its throttle."""
+
+    journey = models.ForeignKey(Journey, on_delete=models.CASCADE, related_name="+")
+    channel = models.CharField(max_length=40)
+    begins_at = models.DateTimeField()
+    count = models.IntegerField()
+
+    personal_data = NOT_PERSONAL
+
+    class Meta:
+        db_table = "journeys_throttle"
+        constraints = [
+            models.UniqueConstraint(fields=["journey", "channel", "begins_at"], name="throttle_period")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.journey_id} {self.channel} from {self.begins_at}"
 
 
 class Decision(models.Model):

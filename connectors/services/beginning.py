@@ -153,6 +153,8 @@ class Beginner:
             return _found_sent(item, kind=item.kind, addressee=item.addressee, at=at)
         if item.left is not None and item.left.found is Interrupted.GIVE_UP:
             return ended(State.DEAD, _interrupted())
+        if item.delivery.called_off:
+            return ended(State.CANCELLED, item.delivery.called_off)
         reach = _reach(item.delivery, addressee=item.addressee, kind=item.kind)
         verdict = may_send(reach, writes_to=item.kind.writes_to, message_class=item.delivery.message_class)
         if not verdict.is_allowed:
@@ -304,14 +306,19 @@ def _write_attempts(ready: Iterable[_Ready], *, now: datetime) -> list[Call]:
     attempts = []
     for item in ready:
         number = item.delivery.attempt_count + 1
-        is_ours = _still_ours(item.claimed).update(
-            rendered=item.content,
-            attempt_count=number,
-            failure_count=item.delivery.failure_count,
-            due_at=now + LEASE,
+        # A run may end while its delivery is made; from here on the call is as good as made.
+        is_ours = (
+            _still_ours(item.claimed)
+            .filter(called_off="")
+            .update(
+                rendered=item.content,
+                attempt_count=number,
+                failure_count=item.delivery.failure_count,
+                due_at=now + LEASE,
+            )
         )
         if not is_ours:
-            continue  # another worker thinks us dead
+            continue  # another worker thinks us dead, or it was called off: the next one finds that
         item.claimed.lease = now + LEASE
         item.delivery.rendered = item.content
         attempts.append(

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import msgspec
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import Case, F, Q, QuerySet, TextField, Value, When
 from django.utils import timezone
 
 from cdp_site import audit
@@ -18,6 +18,7 @@ from profiles.arrays import bare, instants, texts
 
 _DUMPS: tuple[Callable[[Sequence[Any]], str], ...] = (bare, texts, bare, bare, bare, *[texts] * 8, instants)
 _encoder = msgspec.json.Encoder(decimal_format="number")  # facts hold exact decimals
+CALLED_OFF = "ended"  # where no reason is given
 _REPLAYABLE = (Delivery.State.DEAD, Delivery.State.BLOCKED, Delivery.State.CANCELLED)
 
 
@@ -80,12 +81,21 @@ def _row(delivery: NewDelivery) -> tuple[Any, ...]:
 
 
 def cancel_for_runs(run_ids: Collection[int], *, reason: str) -> int:
-    """Take back what these runs queued and nobody has begun to send; give how many.
+    """Take back what these runs queued and what is not sent yet; give how many.
 
-    Called before the deliveries that the end of a run itself decides are queued.
+    What a sender holds is marked: whoever holds it asks for the mark before each call. Called before the
+    deliveries that the end of a run itself decides are queued.
     """
-    return Delivery.objects.filter(run_id__in=list(run_ids), state=Delivery.State.QUEUED).update(
-        state=Delivery.State.CANCELLED, due_at=None, last_error=reason
+    # One statement: a delivery that a sender takes or gives back meanwhile is judged by what it is then.
+    is_queued = Q(state=Delivery.State.QUEUED)
+    held = Delivery.objects.filter(run_id__in=list(run_ids))
+    return held.filter(is_queued | Q(state=Delivery.State.SENDING)).update(
+        state=Case(When(is_queued, then=Value(Delivery.State.CANCELLED.value)), default=F("state")),
+        due_at=Case(When(is_queued, then=None), default=F("due_at")),
+        last_error=Case(
+            When(is_queued, then=Value(reason, output_field=TextField())), default=F("last_error")
+        ),
+        called_off=Value((reason or CALLED_OFF)[:200]),
     )
 
 
@@ -123,7 +133,12 @@ def replay_deliveries(
         if render_again:
             replayed.update(rendered=None)
         replayed.update(
-            state=Delivery.State.QUEUED, due_at=now, queued_at=now, failure_count=0, last_error=""
+            state=Delivery.State.QUEUED,
+            due_at=now,
+            queued_at=now,
+            failure_count=0,
+            last_error="",
+            called_off="",
         )
         _note_replay(ids, actor=actor, render_again=render_again)
         transaction.on_commit(lambda: wake("deliveries"))

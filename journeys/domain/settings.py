@@ -1,11 +1,12 @@
 """What holds for all steps of a journey, or for all journeys: zone, quiet hours, caps, throttle."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from connectors.domain.message import MessageClass
 from journeys.domain.clock import Window, next_closing
+from segments.domain.values import EPOCH
 
 PERSON_ZONE = "person"
 COMPANY_ZONE = "company"
@@ -98,6 +99,18 @@ def is_capped(caps: Sequence[Cap], message_class: str, now: datetime, *, sent: S
         for cap in caps
         if cap.message_class == message_class
     )
+
+
+def first_period(throttle: Throttle, taken: Mapping[datetime, int], now: datetime) -> datetime:
+    """When the first period begins that has a place free; periods follow each other from 1970 on.
+
+    Args:
+        taken: how many places are taken of each period that has begun or lies ahead.
+    """
+    begins_at = EPOCH + (now - EPOCH) // throttle.per * throttle.per
+    while taken.get(begins_at, 0) >= throttle.most:
+        begins_at += throttle.per
+    return begins_at
 
 
 def longest_cap(caps: Sequence[Cap]) -> timedelta | None:

@@ -90,17 +90,18 @@ def test_queue_deliveries__one_statement_for_hundreds(
         assert queue_deliveries([]) == {}
 
 
-def test_cancel_for_runs__takes_back_what_nobody_began() -> None:
+def test_cancel_for_runs__takes_back_what_is_not_sent() -> None:
     person = build.person()
     rows = {
         state: build.delivery(person=person, state=state, run_id=7, due_at=NOW)
         for state in ("queued", "sending", "sent", "dead")
     }
     other = build.delivery(person=person, state="queued", run_id=8, due_at=NOW)
-    assert cancel_for_runs([7], reason="converted") == 1
+    assert cancel_for_runs([7], reason="converted") == 2
     for state, row in rows.items():
         row.refresh_from_db()
         assert row.state == ("cancelled" if state == "queued" else state)
+        assert row.called_off == ("converted" if state in ("queued", "sending") else "")
     other.refresh_from_db()
     assert other.state == "queued"
     cancelled = rows["queued"]

@@ -10,10 +10,10 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from connectors import suppression
-from connectors.domain.message import DeliveryError, Fault, MessageClass, NewDelivery
+from connectors.domain.message import DeliveryError, Draft, Fault, MessageClass, NewDelivery, Renderer
 from connectors.journal import Journal, Mark
 from connectors.models import Connection, Delivery, DeliveryAttempt, Destination, Source, Suppression
-from connectors.services import queue_deliveries, replay_deliveries, send_due
+from connectors.services import cancel_for_runs, queue_deliveries, replay_deliveries, send_due
 from connectors.services.suppressing import suppress
 from profiles.domain.envelope import open_envelope
 from profiles.models import Inbox, Person
@@ -647,3 +647,33 @@ def test_send_due__two_senders_share_the_work(ada: Person) -> None:
     assert len({message.id for message in channel.messages}) == len(channel.messages) == 60
     assert Delivery.objects.filter(state="sent").count() == 60
     assert DeliveryAttempt.objects.count() == 60
+
+
+def test_send_due__called_off_while_a_sender_held_it(ada: Person, mail_server: sinks.MailServer) -> None:
+    delivery = queue(ada, run_id=7)
+    Delivery.objects.filter(pk=delivery.pk).update(state="sending", due_at=NOW)
+    cancel_for_runs([7], reason="converted")
+    assert send_due(NOW)["cancelled"] == 1
+    assert (after(delivery).state, delivery.last_error, delivery.due_at) == ("cancelled", "converted", None)
+    assert mail_server.mails == []
+    replay_deliveries(Delivery.objects.all(), actor="mia", now=NOW)
+    assert send_due(NOW)["sent"] == 1
+
+
+class EndingChannel(FakeChannel):
+    """The run ends while the content is made."""
+
+    def prepare(self, draft: Draft, *, render: Renderer) -> dict[str, Any]:
+        cancel_for_runs([7], reason="converted")
+        return super().prepare(draft, render=render)
+
+
+def test_send_due__called_off_while_it_is_made(ada: Person) -> None:
+    channel = EndingChannel({}, "")
+    channels = {"fake": kind_of(channel)}
+    delivery = queue(ada, channel="fake", run_id=7)
+    send_due(NOW, channels=channels)
+    assert channel.sent == []
+    send_due(LATER, channels=channels)
+    assert channel.sent == []
+    assert (after(delivery).state, delivery.attempt_count) == ("cancelled", 0)

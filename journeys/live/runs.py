@@ -1,10 +1,5 @@
-"""Journeys in the live pipeline: the rules they hand in, the runs a batch touches, what it writes.
+"""The runs of the people in one transaction, in memory."""
 
-Everything is set-wise: runs are read once per batch, decided in memory by the pure engine, and written
-once. `cdp_site.pipeline` owns the order of things; this module knows no messages but the one it is given.
-"""
-
-import logging
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,52 +9,10 @@ from typing import Any
 from django.db import connection
 
 from connectors.services import NewDelivery
-from journeys.domain.definition import Definition, JourneyError, Role, parse_journey
 from journeys.domain.engine import Decision, Ending, LedgerEntry, Outcome, PastRun, State
-from journeys.domain.nodes import SetTrait
-from journeys.ledger import end_rivals
-from journeys.models import Journey, JourneyVersion, Run
-from profiles import partitions
-from profiles.domain.exact import decode_json, encode_json
+from journeys.live.versions import LiveVersion
+from profiles.domain.exact import decode_json
 from profiles.domain.facts import Event, Json
-from segments.domain.conditions import AnyOf, Condition, Reads
-
-logger = logging.getLogger(__name__)
-
-_RUN_ROLES = frozenset({Role.GOAL, Role.EXIT, Role.WAIT})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LiveVersion:
-    """A published version that people are in or may enter."""
-
-    id: int
-    journey_id: int
-    slug: str
-    name: str
-    number: int
-    definition: Definition
-    is_open: bool  # people may enter this version now
-
-    @property
-    def asks(self) -> Condition | None:
-        """The condition whose change can move a run: goal, exit rule and waits together."""
-        found = tuple(
-            condition for place, condition in self.definition.conditions() if place.role in _RUN_ROLES
-        )
-        return AnyOf(of=found) if found else None
-
-    @property
-    def reads(self) -> Reads:
-        """What any condition of the version may ask for."""
-        return self.definition.reads
-
-    @property
-    def sets(self) -> frozenset[str]:
-        """The traits that steps of the version may write."""
-        goal_steps = self.definition.goal.steps if self.definition.goal else ()
-        steps = [*self.definition.walk(), *goal_steps]
-        return frozenset(key for step in steps if isinstance(step, SetTrait) for key in step.values)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -106,42 +59,6 @@ class LedgerLine:
     run_id: int | None
     entry: LedgerEntry
     message_id: str | None
-
-
-def live_versions() -> list[LiveVersion]:
-    """Read all versions that people may enter or are still in; paused journeys stand still."""
-    rows = (
-        JourneyVersion.objects.select_related("journey")
-        .filter(journey__state__in=[Journey.State.LIVE])
-        .extra(
-            where=[
-                "journeys_journey.live_version_id = journeys_journeyversion.id OR EXISTS ("
-                " SELECT FROM journeys_run r WHERE r.version_id = journeys_journeyversion.id"
-                " AND r.journey_id = journeys_journey.id AND r.ended_at IS NULL)"
-            ]
-        )
-        .order_by("journey_id", "number")
-    )
-    return [version for row in rows if (version := _read_version(row)) is not None]
-
-
-def _read_version(row: JourneyVersion) -> LiveVersion | None:
-    try:
-        definition = parse_journey(row.document)
-    except JourneyError:
-        # Publishing parses, so only a document of another release gets here. Its people stay where they
-        # are; it must not stop the others.
-        logger.exception("version %s of journey %s cannot be read", row.number, row.journey.slug)
-        return None
-    return LiveVersion(
-        id=row.id,
-        journey_id=row.journey_id,
-        slug=row.journey.slug,
-        name=row.journey.name,
-        number=row.number,
-        definition=definition,
-        is_open=row.id == row.journey.live_version_id,
-    )
 
 
 @dataclass(slots=True)
@@ -319,124 +236,6 @@ def read_entry(document: Mapping[str, Json]) -> Event:
         properties=document["properties"],
         context=document["context"],
     )
-
-
-def write_runs(runs: Runs, *, survivor: Mapping[int, int]) -> None:
-    """Write runs and ledger of a transaction.
-
-    Args:
-        survivor: persons merged in this transaction -> who they are now.
-    """
-    touched = [run for people in runs.by_person.values() for run in people if run.is_changed or run.is_new]
-    ended_first = sorted((run for run in touched if not run.is_new), key=lambda run: run.ending is None)
-    _update(ended_first)
-    _insert([run for run in touched if run.is_new])
-    _write_ledger(runs.ledger, survivor=survivor)
-
-
-def repoint_people(old: Sequence[int], new: Sequence[int], *, at: Sequence[datetime]) -> None:
-    """Give what is left of merged people, ended and paused runs and the ledger, to the survivors.
-
-    Args:
-        at: when each was merged.
-    """
-    end_rivals(old, new, at=at)
-    pairs = "unnest(%s::bigint[], %s::bigint[]) AS m(old, new)"
-    with connection.cursor() as cursor:
-        for table in ("journeys_run", "journeys_decision"):
-            cursor.execute(
-                f"UPDATE {table} AS t SET person_id = m.new FROM {pairs} WHERE t.person_id = m.old",
-                [list(old), list(new)],
-            )
-
-
-_COLUMNS = (
-    "id, journey_id, version_id, person_id, origin_person_id, key, entered_at, entry, state, due_at,"
-    " ended_at, outcome, reason, error"
-)
-
-
-def _row(run: OpenRun) -> tuple[Any, ...]:
-    return (
-        run.id,
-        run.version.journey_id,
-        run.version.id,
-        run.person,
-        run.origin_person,
-        run.key,
-        run.entered_at,
-        encode_json(entry_document(run.entry)).decode() if run.entry else None,
-        encode_json(run.state.to_json()).decode(),
-        run.due_at,
-        run.ended_at,
-        run.ending.outcome.value if run.ending else "",
-        (run.ending.reason if run.ending else "")[:200],
-        run.error,
-    )
-
-
-def _insert(runs: Sequence[OpenRun]) -> None:
-    if not runs:
-        return
-    with (
-        connection.cursor() as cursor,
-        cursor.copy(f"COPY {Run._meta.db_table} ({_COLUMNS}) FROM STDIN") as copy,
-    ):
-        for run in runs:
-            copy.write_row(_row(run))
-
-
-def _update(runs: Sequence[OpenRun]) -> None:
-    """Write moved runs in the order given: ended ones first, so that a key is free for another."""
-    if not runs:
-        return
-    for is_over in (True, False):
-        rows = [_row(run) for run in runs if (run.ending is not None) is is_over]
-        if not rows:
-            continue
-        with connection.cursor() as cursor:
-            cursor.execute(
-                """
-                UPDATE journeys_run AS r
-                   SET person_id = s.person_id, entered_at = s.entered_at, entry = s.entry::jsonb,
-                       state = s.state::jsonb, due_at = s.due_at, ended_at = s.ended_at,
-                       outcome = s.outcome, reason = s.reason, error = s.error
-                  FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[], %s::text[], %s::text[],
-                              %s::timestamptz[], %s::timestamptz[], %s::text[], %s::text[], %s::text[])
-                       AS s(id, person_id, entered_at, entry, state, due_at, ended_at, outcome, reason,
-                            error)
-                 WHERE r.id = s.id
-                """,
-                [[row[place] for row in rows] for place in (0, 3, 6, 7, 8, 9, 10, 11, 12, 13)],
-            )
-
-
-def _write_ledger(lines: Sequence[LedgerLine], *, survivor: Mapping[int, int]) -> None:
-    if not lines:
-        return
-    partitions.require_decision_days({line.at.date() for line in lines})
-    with (
-        connection.cursor() as cursor,
-        cursor.copy(
-            "COPY journeys_decision (person_id, at, journey_id, version_id, run_id, step, outcome, reason,"
-            " tree, message_id) FROM STDIN"
-        ) as copy,
-    ):
-        for line in lines:
-            copy.write_row(
-                (
-                    survivor.get(line.person, line.person),
-                    line.at,
-                    line.version.journey_id,
-                    line.version.id,
-                    line.run_id,
-                    line.entry.step,
-                    line.entry.outcome.value,
-                    line.entry.reason[:200],
-                    None if line.entry.tree is None else encode_json(line.entry.tree).decode(),
-                    line.message_id,
-                )
-            )
 
 
 def _run_ids() -> Iterator[int]:

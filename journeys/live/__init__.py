@@ -1,0 +1,26 @@
+"""Journeys in the live pipeline: the rules they hand in, the runs a batch touches, what it writes.
+
+Everything is set-wise: runs are read once per batch, decided in memory by the pure engine, and written
+once. `cdp_site.pipeline` owns the order of things; this package knows no messages but the one it is given.
+"""
+
+from journeys.live.entrants import Entrant, Entrants
+from journeys.live.limits import Limits
+from journeys.live.runs import LedgerLine, OpenRun, Runs, entry_document, read_entry
+from journeys.live.versions import LiveVersion, live_versions
+from journeys.live.writing import repoint_people, write_runs
+
+__all__ = [
+    "Entrant",
+    "Entrants",
+    "LedgerLine",
+    "Limits",
+    "LiveVersion",
+    "OpenRun",
+    "Runs",
+    "entry_document",
+    "live_versions",
+    "read_entry",
+    "repoint_people",
+    "write_runs",
+]
