@@ -29,6 +29,8 @@ from profiles.store.write import Changes
 logger = logging.getLogger(__name__)
 
 LONGEST = 2.0  # seconds one wake-up works before it lets others have the worker
+# Below so many rows a batch costs more for itself than for what is in it: other lanes' rows go with it.
+_FEW = 100
 _PLACES = 1 << 20  # messages an inbox row can number
 Letter = tuple[str, int, int, datetime, str, str, bytes]
 
@@ -40,7 +42,8 @@ class _Batch:
     lane: int
     rules: Rules
     letters: list[Letter] = field(default_factory=list)
-    originals: dict[int, tuple[Envelope, bytes]] = field(default_factory=dict)  # arrival -> envelope, raw
+    # arrival -> envelope, the message in it as it came, lane
+    originals: dict[int, tuple[Envelope, bytes, int]] = field(default_factory=dict)
     fresh: list[Arrived] = field(default_factory=list)  # stored
     queued: int = 0
 
@@ -84,7 +87,10 @@ def _drain_once(lane: int, *, refused: Collection[str]) -> _Batch | None:
     with connection.cursor() as cursor:
         # Claim and effects are one commit: losing it loses neither. What is sent waits for its own.
         cursor.execute("SET LOCAL synchronous_commit = off")
-    rows = store.claim_rows(lane)
+    rows = store.claim_rows([lane])
+    # Also where there are none: others may have been turned away from a lane that a batch had taken along.
+    if len(rows) < _FEW and (others := store.take_neighbours(lane)):
+        rows = sorted([*rows, *store.claim_rows(others)], key=lambda row: row.id)
     if not rows:
         return None
     batch = _Batch(lane=lane, rules=current_rules())
@@ -110,7 +116,7 @@ def _read_rows(rows: Sequence[Row], *, batch: _Batch, refused: Collection[str]) 
         sent_at = instant(envelope.sent_at)
         for place, raw in enumerate(envelope.messages):
             arrival = row.id * _PLACES + place
-            batch.originals[arrival] = (envelope, raw)
+            batch.originals[arrival] = (envelope, raw, row.lane)
             try:
                 item = read_message(
                     decode(raw),
@@ -143,14 +149,12 @@ def _sources(ids: Collection[int]) -> dict[int, SourceTraits]:
 
 
 def _keep_aside(error: Exception, *, batch: _Batch, arrival: int, row: Row | Arrived) -> None:
-    envelope, raw = batch.originals[arrival]
+    envelope, raw, lane = batch.originals[arrival]
     body = seal_envelope(
         [raw], sent_at=envelope.sent_at, kind=envelope.type, context=envelope.context, ip=envelope.ip
     )
     code = getattr(error, "code", type(error).__name__)
-    batch.letters.append(
-        ("drain", row.source_id, batch.lane, row.received_at, code[:60], str(error)[:2000], body)
-    )
+    batch.letters.append(("drain", row.source_id, lane, row.received_at, code[:60], str(error)[:2000], body))
 
 
 # -- storing -------------------------------------------------------------------------------------------

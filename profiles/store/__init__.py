@@ -5,7 +5,7 @@ in a circle: event names and partitions (own transactions) → message ids → m
 persons `FOR UPDATE` in id order → everything else.
 """
 
-from profiles.store.inbox import bury, claim_rows, delete_rows, oldest_waiting, try_lane
+from profiles.store.inbox import bury, claim_rows, delete_rows, oldest_waiting, take_neighbours, try_lane
 from profiles.store.people import (
     Crowd,
     NotReady,
@@ -36,6 +36,7 @@ __all__ = [
     "names_by_id",
     "oldest_waiting",
     "prepare",
+    "take_neighbours",
     "try_lane",
     "write_changes",
 ]

@@ -18,6 +18,7 @@ class Row:
     """One inbox row."""
 
     id: int
+    lane: int
     source_id: int
     received_at: datetime
     body: bytes
@@ -31,8 +32,29 @@ def try_lane(lane: int) -> bool:
     return bool(row and row[0])
 
 
-def claim_rows(lane: int) -> list[Row]:
-    """Read the oldest rows of a lane, as many as make one good batch.
+def take_neighbours(lane: int) -> list[int]:
+    """Take the other lanes of the same class that have rows and that no other drain has; name them."""
+    lanes = next(lanes for lanes in (LIVE_LANES, HISTORICAL_LANES) if lane in lanes)
+    with connection.cursor() as cursor:
+        cursor.execute(_TAKE_NEIGHBOURS, [[other for other in lanes if other != lane], _LANE_LOCK])
+        return [other for (other,) in cursor.fetchall()]
+
+
+# Materialized: only lanes with rows are to be locked.
+_TAKE_NEIGHBOURS = """
+WITH waiting AS MATERIALIZED (
+    SELECT lane
+    FROM unnest(%s::int[]) AS lane
+    CROSS JOIN LATERAL (
+        SELECT FROM profiles_inbox WHERE profiles_inbox.lane = lane.lane ORDER BY id LIMIT 1
+    ) AS oldest
+)
+SELECT lane FROM waiting WHERE pg_try_advisory_xact_lock(%s, lane)
+"""
+
+
+def claim_rows(lanes: Sequence[int]) -> list[Row]:
+    """Read the oldest rows of lanes that the caller has, as many as make one good batch.
 
     The claim forces the index: on a table that is emptied as fast as it fills, the planner's statistics
     are of another moment, and it would scan and sort dead rows.
@@ -40,8 +62,10 @@ def claim_rows(lane: int) -> list[Row]:
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
         cursor.execute(
-            "SELECT id, octet_length(body) FROM profiles_inbox WHERE lane = %s ORDER BY id LIMIT %s",
-            [lane, _CANDIDATES],
+            "SELECT oldest.id, oldest.size FROM unnest(%s::int[]) AS lane CROSS JOIN LATERAL"
+            " (SELECT id, octet_length(body) AS size FROM profiles_inbox"
+            " WHERE profiles_inbox.lane = lane.lane ORDER BY id LIMIT %s) AS oldest ORDER BY oldest.id",
+            [list(lanes), _CANDIDATES],
         )
         ids: list[int] = []
         size = 0
@@ -51,12 +75,16 @@ def claim_rows(lane: int) -> list[Row]:
                 break
             ids.append(row_id)
         cursor.execute(
-            "SELECT id, source_id, received_at, body FROM profiles_inbox WHERE id = ANY(%s) ORDER BY id",
+            "SELECT id, lane, source_id, received_at, body FROM profiles_inbox"
+            " WHERE id = ANY(%s) ORDER BY id",
             [ids],
         )
         rows = cursor.fetchall()
         cursor.execute("SET LOCAL enable_seqscan = on; SET LOCAL enable_bitmapscan = on")
-    return [Row(id=id_, source_id=source, received_at=at, body=bytes(body)) for id_, source, at, body in rows]
+    return [
+        Row(id=id_, lane=lane, source_id=source, received_at=at, body=bytes(body))
+        for id_, lane, source, at, body in rows
+    ]
 
 
 def delete_rows(ids: Sequence[int]) -> None:

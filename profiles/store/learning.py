@@ -17,7 +17,8 @@ from profiles.domain.arrival import Arrived
 from profiles.domain.catalogue import MOST_PATHS, TRAITS, Gathering, Sighting, usual_values
 from profiles.domain.exact import decode_json
 
-ONE_IN: Final = 64  # messages of a batch for each one looked into
+ENOUGH: Final = 10  # messages of a name that are all looked into, between two writings
+ONE_IN: Final = 64  # of the others, for each one looked into
 LONGEST_DOCUMENT: Final = 8_000  # bytes
 PERIOD: Final = 5.0  # seconds between writings
 _LOCK: Final = (7302, 0)  # advisory: one writer of the catalogue
@@ -33,10 +34,14 @@ def learn(stored: Sequence[Arrived]) -> None:
         return
     newest = {item.name: item for item in stored}  # one of each name
     _gathering.counts.update([item.name for item in stored])
+    sampled = _gathering.sampled
+    for item in stored:
+        if sampled[item.name] < ENOUGH:
+            _look(item)
     for name, item in newest.items():
         _gathering.latest[name] = max(item.ts, _gathering.latest.get(name, item.ts))
     budget = max(1, len(stored) // ONE_IN)
-    for item in sorted(newest.values(), key=lambda one: _gathering.sampled[one.name])[:budget]:
+    for item in sorted(newest.values(), key=lambda one: sampled[one.name])[:budget]:
         _look(item)
 
 

@@ -18,11 +18,11 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.utils.translation import gettext as _
 
-from cdp_site.bench import drain, ingest, latency
+from cdp_site.bench import drain, ingest, latency, segments
 from cdp_site.demo.client import Unexpected
 from cdp_site.processes.parent import die_with_parent
 
-PARTS = ("ingest", "drain", "latency")
+PARTS = ("ingest", "drain", "latency", "segments", "matching")
 _DATABASE = "wayfare_bench"
 _INSIDE = "WAYFARE_BENCH_INSIDE"  # set for the inner process: the outer one's id
 _STOP = 90.0  # seconds for the inner process to end what it started
@@ -35,9 +35,16 @@ class Command(BaseCommand):
         # Not `choices`: argparse would look for the empty list itself among them.
         names = ", ".join(PARTS)
         parser.add_argument("parts", nargs="*", help=_("Only these parts: %(names)s.") % {"names": names})
+        parser.add_argument(
+            "--events",
+            type=int,
+            action="append",
+            help=_("How many events the segments are counted over; may be given several times."),
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         parts = options["parts"] or PARTS
+        self._sizes = options["events"] or segments.SIZES
         if unknown := set(parts) - set(PARTS):
             raise CommandError(_("There is no part %(name)s.") % {"name": min(unknown)})
         with _ended_once():
@@ -48,11 +55,14 @@ class Command(BaseCommand):
             else:
                 self._measure_apart(parts)
 
+    def _counts(self) -> Sequence[segments.CountRow]:
+        return segments.measure_counts(sizes=self._sizes, tell=self.stderr.write)
+
     def _measure_apart(self, parts: Sequence[str]) -> None:
         """Measure in a process that knows no other database than the new one."""
         environment = {**os.environ, "DATABASE_URL": self._fresh_database(), _INSIDE: str(os.getpid())}
         inner = subprocess.Popen(
-            [sys.executable, "manage.py", "bench", *parts],
+            [sys.executable, "manage.py", "bench", *parts, *(f"--events={size}" for size in self._sizes)],
             cwd=settings.BASE_DIR,
             env=environment,
             start_new_session=True,  # Ctrl-C is for us
@@ -71,13 +81,15 @@ class Command(BaseCommand):
             "ingest": (_("Ingest"), ingest.measure),
             "drain": (_("Drain"), drain.measure),
             "latency": (_("Latency"), latency.measure),
+            "segments": (_("Segments: everybody counted"), self._counts),
+            "few": (_("Segments: some people asked"), segments.measure_few),
+            "matching": (_("Live rules matched"), segments.measure_matching),
         }
         try:
-            for part in PARTS:
-                if part in parts:
-                    title, measure = measures[part]
+            for part, (title, measure) in measures.items():
+                if part in parts or (part == "few" and "segments" in parts):  # the same crowd
                     self._table(title, [asdict(row) for row in measure()])
-        except (latency.Missed, Unexpected, OSError, subprocess.SubprocessError) as error:
+        except (latency.Missed, segments.Differs, Unexpected, OSError, subprocess.SubprocessError) as error:
             raise CommandError(str(error)) from error
 
     def _table(self, title: str, rows: list[dict[str, Any]]) -> None:
