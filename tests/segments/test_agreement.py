@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal, localcontext
 from itertools import count
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4, uuid5
 
 import pytest
 from django.db import connection, transaction
@@ -211,7 +211,7 @@ def check_reading(condition: Condition, member: Member) -> None:
 
 def check_answers(
     condition: Condition,
-    members: Iterable[Member],
+    members: Sequence[Member],
     people: list[int],
     *,
     at: datetime,
@@ -221,16 +221,16 @@ def check_answers(
     if currently_in_test_context():
         note(f"{to_json(condition)} at {at}, of {members}")
     in_memory = set()
-    for person, member in zip(people, members, strict=True):
+    for person, member, uuid in zip(people, members, uuids_of(members), strict=True):
         if is_past and NOW - member.first_seen_ago > at:
             continue
-        facts = facts_of(member, at=at, person_id=person)
+        facts = facts_of(member, at=at, person_id=person, uuid=uuid)
         answer = evaluate(condition, facts, at)
         assert holds(condition, facts, at) is answer.holds
         if answer.holds:
             in_memory.add(person)
     everybody = Scope(now=at, company_zone="UTC", is_past=is_past)
-    assert query(condition, everybody) & set(people) == in_memory
+    assert query(condition, everybody) & set(people) == in_memory, f"{to_json(condition)} at {at}"
     few = people[: len(people) // 2 + 1]
     assert query(
         condition, Scope(now=at, company_zone="UTC", is_past=is_past, people=few)
@@ -246,13 +246,18 @@ def query(condition: Condition, scope: Scope) -> set[int]:
     return set(rows)
 
 
+def uuids_of(members: Sequence[Member]) -> list[UUID]:
+    """Public ids, the same whenever the same people are made: a share of all people hangs on them."""
+    return [uuid5(UUID(int=0), f"{place}:{members!r}") for place in range(len(members))]
+
+
 _ids = count(1_000_000)  # beyond what the sequences give in a test
 
 
 def store(members: Sequence[Member]) -> list[int]:
     """Put people into the database as the product would have; give their ids."""
     rows = Rows()
-    people = [rows.add(member) for member in members]
+    people = [rows.add(member, uuid=uuid) for member, uuid in zip(members, uuids_of(members), strict=True)]
     Segment.objects.bulk_create(
         [Segment(slug=slug, name=slug, condition={}) for slug in SLUGS], ignore_conflicts=True
     )
@@ -302,9 +307,9 @@ class Rows:
     def __init__(self) -> None:
         self.tables: dict[str, list[tuple[Any, ...]]] = {statement: [] for statement in _STATEMENTS}
 
-    def add(self, member: Member) -> int:
+    def add(self, member: Member, *, uuid: UUID) -> int:
         """A member, and somebody merged into them under whom some events still stand."""
-        person = self.person(member)
+        person = self.person(member, uuid=uuid)
         old = self.person(Member(), merged_into=person)
         self.tables[OVERRIDE].append((old, person))
         for place, (key, ago, text) in enumerate(member.traits):
@@ -325,7 +330,7 @@ class Rows:
         self.identities(member, person=person)
         return person
 
-    def person(self, member: Member, *, merged_into: int | None = None) -> int:
+    def person(self, member: Member, *, merged_into: int | None = None, uuid: UUID | None = None) -> int:
         person = next(_ids)
         now = facts_of(member, at=NOW)
         traits = {key: text for key, text in _latest_texts(member).items() if key in now.traits}
@@ -340,7 +345,7 @@ class Rows:
                 NOW,
                 member.zone,
                 merged_into,
-                UUID(int=person),
+                uuid or uuid4(),
             )
         )
         return person

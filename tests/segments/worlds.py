@@ -19,6 +19,7 @@ from profiles.domain.exact import decode_json
 from profiles.domain.facts import Event, Facts, Stay, TraitChange
 from segments.domain.conditions import By, Engaged, TotalKind
 from segments.domain.operators import OPERATORS, Operator, Takes
+from segments.domain.values import parse_length
 
 NOW = datetime(2026, 3, 29, 10, 30, tzinfo=UTC)  # in Berlin the clock sprang forward nine hours ago
 TICK = timedelta(microseconds=1)
@@ -193,8 +194,8 @@ positions_asked = st.builds(
     st.lists(tests, min_size=1, max_size=2),
     _during,
 )
-_within = st.sampled_from([None, None, None, "P1D", "P7D", "PT1H", "PT10H"])
-_step_names = st.sampled_from(["Order", "Order", "Viewed", "Viewed", "Order*", "*"])
+_within = st.sampled_from([None, None, "P1D", "P1D", "P7D", "PT1H", "PT10H"])
+_step_names = st.sampled_from(["Order", "Order", "Order", "Viewed", "Viewed", "Order*", "*"])
 _sometimes = st.sampled_from([True, False, False])
 _seldom = st.sampled_from([True, *[False] * 7])
 
@@ -204,7 +205,7 @@ def sequences_asked(draw: st.DrawFn) -> dict[str, Any]:
     """Up to four steps, compared with each other in one way, in several, or not at all."""
     sharing = draw(st.sampled_from(["none", "none", "none", "one", "any"]))
     steps: list[dict[str, Any]] = []
-    for place in range(draw(st.sampled_from([1, 2, 2, 2, 3, 3, 4]))):
+    for place in range(draw(st.sampled_from([1, 2, 2, 2, 2, 3, 3, 4]))):
         where = draw(st.lists(tests, max_size=1)) if draw(_seldom) else []
         step: dict[str, Any] = {"event": draw(_step_names)}
         if place:
@@ -218,8 +219,10 @@ def sequences_asked(draw: st.DrawFn) -> dict[str, Any]:
                 link = {"step": draw(st.sampled_from(earlier)), "property": theirs}
                 where = [*where, {"property": mine, "op": "is", "same_as": link}]
         steps.append(_with(step, where=where))
-    if "not" in steps[-1] and "within" not in steps[-1]:
-        steps[-1]["within"] = "P1D"
+    for step in reversed(steps):
+        if "not" not in step:
+            break
+        step.setdefault("within", "P1D")
     return _with({"sequence": steps}, during=draw(_during) if draw(_sometimes) else None)
 
 
@@ -235,13 +238,14 @@ def engagements_asked(draw: st.DrawFn) -> dict[str, Any]:
     return _with(document, count=draw(_event_counts), during=draw(_during))
 
 
+_SIMPLE: list[dict[str, Any]] = [{"op": "known"}, {"op": "unknown"}, {"op": "is_not", "value": "a"}]
 lasting_asked = st.builds(
     lambda path, test, op, length: {
         "has_been": {"trait": path} | test,
         "for": {"op": op, "value": length},
     },
-    _paths,
-    comparisons(),
+    st.just("a") | _paths,
+    st.sampled_from(_SIMPLE) | comparisons(),
     st.sampled_from(["at_least", "less_than"]),
     st.sampled_from(["P1D", "P7D", "PT1H"]),
 ).filter(lambda document: not moves(document["has_been"]))
@@ -334,7 +338,12 @@ class Member:
     lists: tuple[tuple[str, timedelta, timedelta | None, bool], ...] = ()
 
 
-Hints = Mapping[str, Sequence[str]]  # key -> JSON texts near what is asked of it
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hints:
+    """What people should be like for answers to be near their edges."""
+
+    values: Mapping[str, Sequence[str]]  # key -> JSON texts near what is asked of it
+    agos: Sequence[timedelta]  # lengths of time that are asked about, and a moment to either side
 
 
 def hints_of(documents: Sequence[Mapping[str, Any]]) -> Hints:
@@ -347,7 +356,19 @@ def hints_of(documents: Sequence[Mapping[str, Any]]) -> Hints:
                 for part in reversed(rest):
                     value = [value] if part == "0" else {part: value}
                 found[key].append(_json_text(value))
-    return found
+    lengths = [length for document in documents for length in _lengths(document)]
+    # An event now and one a length ago are that far apart; so are one a length and one two lengths ago.
+    agos = [ago for one in lengths for ago in (one, one, one - TICK, one + TICK, 2 * one, timedelta())]
+    return Hints(values=found, agos=agos)
+
+
+def _lengths(document: Any) -> Iterator[timedelta]:
+    """Every exact length of time in a document."""
+    if isinstance(document, str) and (length := parse_length(document)) is not None and not length.months:
+        yield length.exact()
+    elif isinstance(document, list | dict):
+        for part in document.values() if isinstance(document, dict) else document:
+            yield from _lengths(part)
 
 
 def _compared(document: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -388,7 +409,7 @@ def _near(comparison: Mapping[str, Any]) -> list[Any]:
 
 
 def _member_values(hints: Hints, key: str) -> st.SearchStrategy[str]:
-    near = hints.get(key)
+    near = hints.values.get(key)
     return st.sampled_from(near) | values if near else values
 
 
@@ -410,18 +431,24 @@ def _objects(hints: Hints) -> st.SearchStrategy[str]:
     return pairs.map(lambda found: "{" + ", ".join(f'"{key}": {value}' for key, value in found.items()) + "}")
 
 
+def _agos_near(hints: Hints) -> st.SearchStrategy[timedelta]:
+    return st.sampled_from(hints.agos) | _agos if hints.agos else _agos
+
+
 def _did(hints: Hints) -> st.SearchStrategy[Did]:
     return st.builds(
         Did,
-        name=st.sampled_from(["Order", "Viewed", *NAMES]),
-        ago=_agos,
+        name=st.sampled_from(["Order", "Order", "Viewed", *NAMES]),
+        ago=_agos_near(hints),
         properties=_objects(hints),
         context=_objects(hints),
         is_stray=st.booleans(),
     )
 
 
-_stays = st.tuples(st.sampled_from(SLUGS), _agos, st.none() | _agos)
+def _stays(hints: Hints) -> st.SearchStrategy[Any]:
+    agos = _agos_near(hints)
+    return st.tuples(st.sampled_from(SLUGS), agos, st.none() | agos)
 
 
 _sayings = st.tuples(st.sampled_from(SLUGS), _agos, st.none() | _agos, st.booleans()).filter(
@@ -445,7 +472,8 @@ def _sound_stays(stays: Sequence[tuple[str, timedelta, timedelta | None]]) -> tu
 
 def members(hints: Hints) -> st.SearchStrategy[Member]:
     """People about whom much of what the hints come from holds."""
-    traits = [st.tuples(st.just(key), _pasts, _member_values(hints, key)) for key in KEYS]
+    pasts = _agos_near(hints).filter(lambda ago: ago >= timedelta())
+    traits = [st.tuples(st.just(key), pasts, _member_values(hints, key)) for key in KEYS]
     return st.builds(
         Member,
         zone=st.sampled_from(ZONES),
@@ -460,13 +488,16 @@ def members(hints: Hints) -> st.SearchStrategy[Member]:
             ),
             max_size=2,
         ).map(tuple),
-        stays=st.lists(_stays, max_size=3).map(_sound_stays),
+        stays=st.lists(_stays(hints), max_size=3).map(_sound_stays),
         events=st.lists(_did(hints), min_size=1, max_size=7).map(tuple),
         lists=st.lists(_sayings, max_size=2, unique_by=lambda one: one[0]).map(tuple),
     )
 
 
-def facts_of(member: Member, *, at: datetime, person_id: int = 1) -> Facts:
+_SOMEBODY = UUID(int=1)
+
+
+def facts_of(member: Member, *, at: datetime, person_id: int = 1, uuid: UUID = _SOMEBODY) -> Facts:
     """The member as rules see them at a moment: values and identities of that moment."""
     traits: dict[str, tuple[datetime, int, Any]] = {}
     changes: dict[str, list[TraitChange]] = {}
@@ -490,7 +521,7 @@ def facts_of(member: Member, *, at: datetime, person_id: int = 1) -> Facts:
     history = events_in_memory(member)
     return Facts(
         person_id=person_id,
-        uuid=UUID(int=person_id),
+        uuid=uuid,
         zone=member.zone or "UTC",
         traits={key: found[2] for key, found in traits.items() if found[2] is not None},
         consent={category: found[2] for category, found in consent.items()},
@@ -578,8 +609,8 @@ patterns = st.builds(
 
 @st.composite
 def worlds(draw: st.DrawFn) -> World:
-    """Four conditions, and people who come near to them."""
-    asked = draw(st.lists(trees, min_size=4, max_size=4))
+    """Four conditions, two of one part each, and people who come near to them."""
+    asked = [*draw(st.lists(leaves, min_size=2, max_size=2)), *draw(st.lists(trees, min_size=2, max_size=2))]
     hints = hints_of(asked)
     return World(
         members=draw(st.lists(members(hints), min_size=1, max_size=5)),

@@ -91,10 +91,14 @@ def read_sequence(keys: Keys, depth: int, budget: Budget) -> Condition:
     steps: list[SequenceStep] = []
     for place, document in enumerate(documents):
         steps.append(_step(document, f"{where}[{place}]", steps, depth + 1, budget))
-    if steps[-1].is_not and steps[-1].within is None:
-        raise ConditionError(
-            f"{where}[{len(steps) - 1}].within", gettext_noop("is needed: without an end it is never over")
-        )
+    for place, step in reversed(list(enumerate(steps))):
+        if not step.is_not:
+            break
+        if step.within is None:
+            raise ConditionError(
+                f"{where}[{place}].within",
+                gettext_noop("is needed: with nothing to come after it, it is never over"),
+            )
     return EventSequence(steps=tuple(steps), during=read_during(keys, budget))
 
 
