@@ -42,8 +42,8 @@ def housekeeping() -> dict[str, int]:
 
 
 def build() -> dict[str, int]:
-    """Find the members of segments that wait for it."""
-    return build_waiting(pipeline.segments_watched())
+    """Compute traits and find the members of segments, where they wait for it."""
+    return pipeline.compute_waiting() | build_waiting(pipeline.segments_watched())
 
 
 def beat(cluster: str) -> dict[str, int]:

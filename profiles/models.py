@@ -223,6 +223,7 @@ class TraitChange(models.Model):
     value = models.JSONField(null=True)
     source_id = models.IntegerField(null=True)
     identity_id = models.BigIntegerField(null=True)
+    origin = models.CharField(max_length=20, db_default="message")  # message, journey, computed
 
     personal_data = PersonalData(
         erase=Erase.DELETE, person="person_id", export=True, retain="as the person", columns=("value",)

@@ -7,6 +7,7 @@ from segments import api
 app_name = "segments_api"
 
 _SEGMENT = "api/v1/segments/<slug:slug>/"
+_COMPUTED = "api/v1/computed-traits/<slug:key>/"
 _LIST = "api/v1/lists/<slug:slug>/"
 
 urlpatterns = [
@@ -35,4 +36,8 @@ urlpatterns = [
     path("api/v1/lists/", api.ListList.as_view(), name="list-list"),
     path(f"{_LIST}members/", api.SegmentMembers.as_view(), name="list-members"),
     path(f"{_LIST}members/file/", api.SegmentMembersFile.as_view(), name="list-members-file"),
+    path("api/v1/computed-traits/", api.ComputedTraitList.as_view(), name="computed-list"),
+    path(f"{_COMPUTED}", api.ComputedTraitDetail.as_view(), name="computed-detail"),
+    path(f"{_COMPUTED}pause/", api.ComputedTraitPause.as_view(), name="computed-pause"),
+    path(f"{_COMPUTED}resume/", api.ComputedTraitResume.as_view(), name="computed-resume"),
 ]

@@ -220,6 +220,62 @@ class SegmentDraft(models.Model):
         return f"unfinished rule of {self.segment_id}"
 
 
+class ComputedTraitQuerySet(models.QuerySet["ComputedTrait"]):
+    def live(self) -> "ComputedTraitQuerySet":
+        return self.filter(state=ComputedTrait.State.LIVE)
+
+
+class ComputedTrait(models.Model):
+    """A trait that is made of what people did, and kept up to date."""
+
+    class State(models.TextChoices):
+        LIVE = "live", "Live"
+        PAUSED = "paused", "Paused"  # values stay as they are
+
+    key = models.CharField(max_length=200, unique=True)  # of the trait
+    name = models.CharField(max_length=120)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.LIVE)
+    definition = models.JSONField()  # segments.domain.computed, "language": 1
+    fifths = models.JSONField(default=dict)  # of all customers, for rfm: segments.domain.computed.fifths_json
+    built_at = models.DateTimeField(null=True)  # null while everybody has still to be asked
+    build_total = models.BigIntegerField(null=True)  # as of segments
+    build_done = models.BigIntegerField(default=0)
+    build_cursor = models.BigIntegerField(default=0)
+    created_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(db_default=Now())
+
+    objects = ComputedTraitQuerySet.as_manager()
+    personal_data = not_personal("definition", "fifths")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ComputedDue(models.Model):
+    """When a person's computed trait may next change though nothing happens to them; as `SegmentDue`."""
+
+    pk = models.CompositePrimaryKey("person_id", "computed_id")
+    computed = models.ForeignKey(
+        ComputedTrait, on_delete=models.CASCADE, related_name="dues", db_constraint=False, db_index=False
+    )
+    person = models.ForeignKey(
+        "profiles.Person", on_delete=models.CASCADE, db_constraint=False, db_index=False
+    )
+    due_at = models.DateTimeField()
+
+    personal_data = PersonalData(erase=Erase.DELETE, person="person_id", export=False, retain="as the person")
+
+    class Meta:
+        db_table = "segments_computed_due"
+        indexes = [
+            models.Index(fields=["due_at"], name="computed_due_at"),  # the sweep's claim and its waking
+            models.Index(fields=["computed"], name="computed_due_computed"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.person_id} for {self.computed_id} at {self.due_at}"
+
+
 class RulesRevision(models.Model):
     """One row, id 1: raised by every publication, so that workers know their rules are old."""
 

@@ -9,9 +9,10 @@ Everything is then written set-wise, and the inbox rows go in the same commit.
 the moment of deciding, never the decision.
 """
 
+from cdp_site.pipeline.computing import compute_waiting
 from cdp_site.pipeline.drain import drain_lane
 from cdp_site.pipeline.housekeeping import housekeeping
 from cdp_site.pipeline.rules import segments_watched
 from cdp_site.pipeline.sweeping import sweep
 
-__all__ = ["drain_lane", "housekeeping", "segments_watched", "sweep"]
+__all__ = ["compute_waiting", "drain_lane", "housekeeping", "segments_watched", "sweep"]

@@ -41,11 +41,13 @@ from profiles.domain.facts import Event, Facts, Json
 from profiles.domain.history import PersonState
 from profiles.domain.identity import EMAIL
 from profiles.store.write import TraitEntry
+from segments.domain.computed import turns_at, value_of
 from segments.domain.conditions import Reads
 from segments.live import (
     Change,
     Dues,
     Manual,
+    Of,
     fault_of,
     load_stays,
     next_moment,
@@ -78,6 +80,7 @@ class Decider:
     traits: list[TraitEntry]
     runs: Runs = field(init=False)
     dues: Dues = field(default_factory=Dues)
+    computed_dues: Dues = field(default_factory=lambda: Dues(Of.COMPUTED))
     manual: Manual = field(default_factory=Manual)
     memberships: list[Change] = field(default_factory=list)
     deliveries: list[NewDelivery] = field(default_factory=list)
@@ -112,6 +115,8 @@ class Decider:
         if self.rules.segments:
             self.dues.load(old)
             self.manual.load(old, states=self.states)
+        if self.rules.computed:
+            self.computed_dues.load(old)
         timers = [at for person in old if (at := self._next_due(person)) is not None]
         everything = reduce(Reads.__or__, needs.values(), Reads())
         store.load_values(self.states, [person for person in old if not self.states[person].has_values])
@@ -149,8 +154,10 @@ class Decider:
 
     def due_rules(self, person: int, *, until: datetime) -> set[RuleId]:
         """The rules that the clock calls for, up to a moment."""
-        due = self.dues.segments_due(person, until=until) & self.rules.segments.keys()
+        due = self.dues.due(person, until=until) & self.rules.segments.keys()
         found: set[RuleId] = {("segment", id_) for id_ in due}
+        due = self.computed_dues.due(person, until=until) & self.rules.computed.keys()
+        found |= {("computed", id_) for id_ in due}
         if (run := self.runs.due(person, until=until)) is not None:
             found.add(("run", run.version.id))  # the others are found with it
         return found
@@ -158,9 +165,8 @@ class Decider:
     def _next_due(self, person: int) -> datetime | None:
         runs = self.runs.by_person.get(person, ())
         moments = [run.due_at for run in runs if run.ending is None and run.due_at is not None]
-        if (at := self.dues.next_of(person)) is not None:
-            moments.append(at)
-        return min(moments, default=None)
+        found = [*moments, self.dues.next_of(person), self.computed_dues.next_of(person)]
+        return min((at for at in found if at is not None), default=None)
 
     def sees(self, person: int, name: str) -> bool:
         """Tell whether a rule may ask this person for events of this name."""
@@ -173,6 +179,7 @@ class Decider:
         """Move the runs of a merged person over; of two with one key the older goes on."""
         self.merged_at[old] = now
         self.dues.drop(old)
+        self.computed_dues.drop(old)
         self.manual.absorb(old=old, new=new)
         self._asked.pop(old, None)
         for run_id in self.runs.absorb(old=old, new=new, now=now):
@@ -182,8 +189,9 @@ class Decider:
         """Decide what is due of a person, each at its own moment, in order."""
         self._renew(person)
         while (now := self._next_due(person)) is not None and now <= until:
-            due = self.dues.segments_due(person, until=now)
+            due = self.dues.due(person, until=now)
             self._pending = {("segment", id_) for id_ in due}
+            self._pending |= {("computed", id_) for id_ in self.computed_dues.due(person, until=now)}
             self._mark_moves(person, due, now=now)
             self._settle(person, event=None, now=now)
             while (run := self.runs.due(person, until=now)) is not None:
@@ -212,6 +220,10 @@ class Decider:
         for (kind, id_), now in asked.items():
             if kind == "segment":
                 self.dues.put(person, id_, self._segment_due(id_, facts, now=now))
+            elif kind == "computed":
+                trait = self.rules.computed.get(id_)
+                at = None if trait is None else turns_at(trait.definition, facts, now=now)
+                self.computed_dues.put(person, id_, at)
         for run in self.runs.by_person.get(person, ()):
             if ("run", run.id) in asked and run.ending is None:
                 within = facts.within(entry=run.entry, event=None)
@@ -256,7 +268,20 @@ class Decider:
         logger.error("decisions about person %s at %s led to each other without end", person, now)
         self._pending.clear()
 
+    def _compute(self, person: int, *, event: Event | None, now: datetime) -> None:
+        """Bring computed traits up to date; rules that ask for them follow in the same moment."""
+        for _kind, id_ in sorted(one for one in self._pending if one[0] == "computed"):
+            self._pending.discard(("computed", id_))
+            self._asked[person]["computed", id_] = now
+            trait = self.rules.computed.get(id_)
+            if trait is None:  # paused
+                continue
+            facts = self._facts(person, event=None)
+            value = value_of(trait.definition, facts, now=now, fifths=trait.fifths)
+            self._set_trait(person, trait.key, value, origin="computed", event=event, now=now)
+
     def _settle(self, person: int, *, event: Event | None, now: datetime) -> None:
+        self._compute(person, event=event, now=now)
         asked = {id_ for kind, id_ in self._pending if kind == "segment"}
         self._pending -= {("segment", id_) for id_ in asked}
         if not asked:
@@ -281,7 +306,7 @@ class Decider:
 
     def _ask_runs(self, person: int, *, event: Event | None, now: datetime) -> None:
         asked = {id_ for kind, id_ in self._pending if kind == "run"}
-        self._pending -= {(kind, id_) for kind, id_ in self._pending if kind != "segment"}
+        self._pending -= {(kind, id_) for kind, id_ in self._pending if kind in ("run", "entry")}
         if not asked:
             return
         for run in list(self.runs.by_person.get(person, ())):
@@ -349,7 +374,7 @@ class Decider:
         for message in decision.messages:
             self.deliveries.append(_delivery(run, message, event=event, now=now))
         for write in decision.trait_writes:
-            self._set_trait(run, write.key, write.value, event=event, now=now)
+            self._set_trait(run.person, write.key, write.value, origin="journey", event=event, now=now)
 
     def _take_back(self, run_id: int, *, reason: str) -> None:
         """Cancel what a run has queued until now, in this transaction or before it."""
@@ -359,8 +384,10 @@ class Decider:
     def postpone(self, person: int, *, until: datetime) -> None:
         """Put off by an hour what is due of a person about whom decisions cannot be written."""
         self.dues.load_due([person], until=until)
-        for segment in self.dues.segments_due(person, until=until):
-            self.dues.put(person, segment, until + _PUT_OFF)
+        self.computed_dues.load_due([person], until=until)
+        for dues in (self.dues, self.computed_dues):
+            for which in dues.due(person, until=until):
+                dues.put(person, which, until + _PUT_OFF)
 
     def park_due(self, person: int, error: Exception, *, until: datetime) -> None:
         """Park the runs of a person that are due and whose decisions cannot be written."""
@@ -378,21 +405,24 @@ class Decider:
         self._take_back(run.id, reason=Outcome.PARKED.value)
         self.runs.note(run, LedgerEntry(outcome=Outcome.PARKED, step=error.step), now=now, message_id=None)
 
-    def _set_trait(self, run: OpenRun, key: str, value: Json, *, event: Event | None, now: datetime) -> None:
-        state = self.states[run.person]
+    def _set_trait(
+        self, person: int, key: str, value: Json, *, origin: str, event: Event | None, now: datetime
+    ) -> None:
+        state = self.states[person]
         arrival = event.arrival if event else 0
         is_entry, before = state.set_trait(key, value, micros=micros_of(now), arrival=arrival)
         if not is_entry:
             return
         self.traits.append(
             TraitEntry(
-                person=run.person,
+                person=person,
                 key=key,
                 at=now,
                 arrival=arrival,
                 value=value,
                 source_id=None,
                 identity_id=None,
+                origin=origin,
             )
         )
         self._mark(TraitStimulus(changes={key: (before, value)}))
@@ -451,6 +481,7 @@ class Decider:
         store_changes(self.memberships, survivor=merged)
         note_faults(self._faults)
         self.dues.write()
+        self.computed_dues.write()
         write_runs(self.runs, survivor=merged)
         if stored:
             # Only now: of two open runs with one key the younger has been ended.

@@ -22,14 +22,15 @@ from journeys.live import LiveVersion, live_versions
 from profiles.domain.facts import Facts
 from segments.domain.conditions import EventCount, Reads
 from segments.domain.evaluate import holds
-from segments.live import LiveSegment, live_segments
+from segments.live import LiveComputed, LiveSegment, live_computed, live_segments
 from segments.network import LiveRule, RuleNetwork, Stimulus
 
 RULES_LOCK = 7302
 
 _NOTHING = Reads()
 
-RuleId = tuple[str, int]  # ("segment", id), ("entry", journey version id), ("run", journey version id)
+# ("computed", trait), ("segment", id), ("entry", journey version id), ("run", journey version id)
+RuleId = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +40,7 @@ class Rules:
     revision: int
     network: RuleNetwork
     segments: Mapping[int, LiveSegment]  # by id, dependants after what they depend on
+    computed: Mapping[int, LiveComputed]  # by id
     versions: Mapping[int, LiveVersion]  # by id
     reads: Mapping[RuleId, Reads]  # rule id -> what its full evaluation may ask for
     readers: "Readers"
@@ -68,13 +70,23 @@ class Rules:
         while fresh:
             wanted |= fresh
             slugs = {self.segments[id_].slug for kind, id_ in fresh if kind == "segment"}
-            keys = {key for kind, id_ in fresh if kind != "segment" for key in self.versions[id_].sets}
+            keys = {key for kind, id_ in fresh for key in self._sets(kind, id_)}
             fresh = {
                 one
                 for one, reads in self.reads.items()
                 if one not in wanted and ((reads.segments | reads.lists) & slugs or reads.trait_keys & keys)
             }
         return wanted
+
+    def _sets(self, kind: str, id_: int) -> Iterable[str]:
+        """The traits that a rule may write."""
+        match kind:
+            case "segment":
+                return ()
+            case "computed":
+                return (self.computed[id_].key,)
+            case _:
+                return self.versions[id_].sets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,9 +190,14 @@ def forget_rules() -> None:
 
 def _load(revision: int) -> Rules:
     segments = {segment.id: segment for segment in live_segments()}
+    computed = {one.id: one for one in live_computed()}
     versions = {version.id: version for version in live_versions()}
     rules = [LiveRule(id=("segment", id_), condition=one.condition) for id_, one in segments.items()]
     reads: dict[RuleId, Reads] = {("segment", id_): one.reads for id_, one in segments.items()}
+    for id_, trait in computed.items():
+        # Any event that may count touches it, whatever the value is by then.
+        rules.append(LiveRule(id=("computed", id_), condition=trait.definition.events))
+        reads["computed", id_] = trait.definition.reads
     for id_, version in versions.items():
         if version.is_open:
             if isinstance(on := version.definition.entry.on, EventCount):
@@ -197,6 +214,7 @@ def _load(revision: int) -> Rules:
         at_birth=_at_birth(segments.values(), zone=zone),
         network=RuleNetwork(rules, engine=settings.RULES_ENGINE),
         segments=segments,
+        computed=computed,
         versions=versions,
         reads=reads,
         company_zone=zone,

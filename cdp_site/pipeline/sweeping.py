@@ -6,7 +6,7 @@ hour's stop of the drain changes when something is decided, not what.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import cast
@@ -16,11 +16,11 @@ from django.utils import timezone
 
 from cdp_site.pipeline.deciding import Decider
 from cdp_site.pipeline.retrying import is_passing, retrying
-from cdp_site.pipeline.rules import Rules, current_rules
+from cdp_site.pipeline.rules import RuleId, Rules, current_rules
 from journeys.models import Run
 from profiles import partitions, store
 from profiles.store.write import Changes
-from segments.models import SegmentDue
+from segments.models import ComputedDue, SegmentDue
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ def _candidates(rules: Rules, *, after: datetime | None, until: datetime) -> lis
     """What is due first, (due, person); nobody is locked yet, so it may have been done when they are."""
     runs = Run.objects.open().filter(version_id__in=list(rules.versions))
     found: list[tuple[datetime, int]] = []
-    for rows in (runs, SegmentDue.objects.all()):
+    for rows in (runs, SegmentDue.objects.all(), ComputedDue.objects.all()):
         due = rows.filter(due_at__lte=until, **({} if after is None else {"due_at__gte": after}))
         found += cast(
             list[tuple[datetime, int]], due.order_by("due_at").values_list("due_at", "person_id")[:_PEOPLE]
@@ -86,7 +86,7 @@ def _advance_or_split(people: Sequence[int], *, rules: Rules, until: datetime) -
     """Advance people; where that fails, halve them until the one at fault stands alone and is parked."""
     try:
         with transaction.atomic():
-            return _advance(people, rules=rules, until=until)
+            return advance_people(people, rules=rules, until=until)
     except partitions.DecisionDaysMissing:
         raise
     except Exception as error:
@@ -101,16 +101,31 @@ def _advance_or_split(people: Sequence[int], *, rules: Rules, until: datetime) -
     return first[0] + second[0], first[1] + second[1]
 
 
-def _advance(people: Sequence[int], *, rules: Rules, until: datetime) -> tuple[int, int]:
-    states = store.load_people(people, skip_locked=True)
+def advance_people(
+    people: Sequence[int],
+    *,
+    rules: Rules,
+    until: datetime,
+    asked: Collection[RuleId] = (),
+    skip_locked: bool = True,
+) -> tuple[int, int]:
+    """Decide what is due of some people up to a moment, and at it the rules `asked`.
+
+    Returns:
+        How many people nobody else was working on, and how many deliveries were queued.
+    """
+    states = store.load_people(people, skip_locked=skip_locked)
     changes = Changes(states=states)
     decider = Decider(rules, states, changes.traits)
     decider.runs.load(list(states))
     decider.dues.load_due(list(states), until=until)
-    due = {person: decider.due_rules(person, until=until) for person in states}
+    decider.computed_dues.load_due(list(states), until=until)
+    due = {person: decider.due_rules(person, until=until).union(asked) for person in states}
     decider.load(due, now=until, until=until)
     for person in states:
         decider.run_timers(person, until=until)
+        if asked:
+            decider.at_moment(person, asked, event=None, now=until)
     store.write_changes(changes)
     return len(states), decider.write(merged={})
 

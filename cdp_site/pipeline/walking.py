@@ -43,6 +43,8 @@ class Walk:
         self.decider.runs.load(existing)
         if self.rules.segments:
             self.decider.dues.load_due(existing, until=max(moments))
+        if self.rules.computed:
+            self.decider.computed_dues.load_due(existing, until=max(moments))
         marked: dict[int, set[RuleId]] = defaultdict(set)
         need_values = {person for merge, _ in self.changes.merges for person in (merge.old, merge.new)}
         for item in self.changes.arrived:

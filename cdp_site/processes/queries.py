@@ -25,7 +25,9 @@ _NEXT_RUN = """
 SELECT least(
     (SELECT min(due_at) FROM journeys_run
      WHERE ended_at IS NULL AND due_at > coalesce(%(after)s, '-infinity'::timestamptz)),
-    (SELECT min(due_at) FROM segments_due WHERE due_at > coalesce(%(after)s, '-infinity'::timestamptz))
+    (SELECT min(due_at) FROM segments_due WHERE due_at > coalesce(%(after)s, '-infinity'::timestamptz)),
+    (SELECT min(due_at) FROM segments_computed_due
+     WHERE due_at > coalesce(%(after)s, '-infinity'::timestamptz))
 )
 """
 # The index is (destination, due_at): step from destination to destination, one probe each. What no sender

@@ -32,6 +32,7 @@ class TraitEntry:
     value: Json
     source_id: int | None
     identity_id: int | None
+    origin: str = "message"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -88,7 +89,7 @@ def write_changes(changes: Changes) -> None:
     _copy_events(changes)
     _add_totals(changes)
     _copy(
-        "profiles_traitchange (person_id, key, at, arrival, value, source_id, identity_id)",
+        "profiles_traitchange (person_id, key, at, arrival, value, source_id, identity_id, origin)",
         (
             (
                 changes.survivor(entry.person),
@@ -98,6 +99,7 @@ def write_changes(changes: Changes) -> None:
                 None if entry.value is None else encode_json(entry.value).decode(),
                 entry.source_id,
                 entry.identity_id,
+                entry.origin,
             )
             for entry in changes.traits
         ),

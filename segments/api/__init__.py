@@ -1,5 +1,11 @@
 """Management API of segments: one module for segments, one for their members."""
 
+from segments.api.computed import (
+    ComputedTraitDetail,
+    ComputedTraitList,
+    ComputedTraitPause,
+    ComputedTraitResume,
+)
 from segments.api.members import SegmentMembers, SegmentMembersExport, SegmentMembersFile
 from segments.api.segments import (
     ListList,
@@ -20,6 +26,10 @@ from segments.api.segments import (
 )
 
 __all__ = [
+    "ComputedTraitDetail",
+    "ComputedTraitList",
+    "ComputedTraitPause",
+    "ComputedTraitResume",
     "ListList",
     "SegmentArchive",
     "SegmentAudits",

@@ -6,7 +6,8 @@ Changes gather in memory and are written once per transaction. Rules are those o
 transaction holds.
 """
 
-from segments.live.dues import Dues
+from segments.live.computing import LiveComputed, live_computed
+from segments.live.dues import Dues, Of
 from segments.live.manual import ByHand, Manual, repoint_manual
 from segments.live.rules import LiveSegment, conditions_in_force, live_segments
 from segments.live.settling import Change, Settled, fault_of, next_moment, segment_due, settle
@@ -16,11 +17,14 @@ __all__ = [
     "ByHand",
     "Change",
     "Dues",
+    "LiveComputed",
     "LiveSegment",
     "Manual",
+    "Of",
     "Settled",
     "conditions_in_force",
     "fault_of",
+    "live_computed",
     "live_segments",
     "load_stays",
     "next_moment",
