@@ -19,6 +19,7 @@ from segments.domain.parse import parse_condition
 from segments.network import (
     ConsentStimulus,
     IdentityStimulus,
+    ListStimulus,
     LiveRule,
     MergeStimulus,
     MessageStimulus,
@@ -75,6 +76,23 @@ def test_message__touches_rules_whose_name_and_tests_fit() -> None:
     assert touched(found, happened("Unheard")) == set()
 
 
+def test_message__touches_every_step_of_a_sequence_and_what_totals_count() -> None:
+    is_a = {"property": "sku", "op": "is", "value": "a"}
+    same = {"property": "sku", "op": "is", "same_as": {"step": 0, "property": "sku"}}
+    steps = [asks(is_a), {"event": "Bought", "where": [same], "within": "P1D", "not": True}]
+    found = network(
+        {"sequence": steps},
+        {"total": "sum", "event": "Viewed", "property": "n", "where": [is_a], "op": "is", "value": 0},
+        {"last": "Viewed", "where": [is_a], "had": [{"property": "n", "op": "is", "value": 1}]},
+        {"engagement": "opened"},
+    )
+    assert touched(found, viewed(sku="a")) == {0, 1, 2}
+    assert touched(found, viewed(sku="b")) == set()
+    assert touched(found, happened("Bought", properties={"sku": "b"})) == {0}
+    assert touched(found, happened("Email Opened", properties={"by": "human"})) == {3}
+    assert touched(found, happened("Email Opened", properties={"by": "machine"})) == set()
+
+
 def test_message__names_may_end_in_a_star() -> None:
     found = network(asks(name="Vi*"), asks(name="*"), asks(name="Viewed"), asks(name="View *"))
     assert touched(found, viewed()) == {0, 1, 2}
@@ -127,6 +145,9 @@ def test_other_stimuli__touch_who_reads_them() -> None:
         {"known": "email"},
         {"segment": "vip", "is": "left"},
         {"event": "x", "during": {"between": ["2026-01-01", "2026-02-01"]}},
+        {"list": "beta"},
+        {"has_been": {"trait": "plan", "op": "known"}, "for": {"op": "at_least", "value": "P1D"}},
+        {"bucket": "a", "from": 0, "to": 50},
     )
     cases: list[tuple[Stimulus, set[int]]] = [
         (ConsentStimulus(categories=frozenset({"mail", "sms"})), {0}),
@@ -134,8 +155,11 @@ def test_other_stimuli__touch_who_reads_them() -> None:
         (IdentityStimulus(kinds=frozenset({"email"})), {1}),
         (SegmentStimulus(slug="vip"), {2}),
         (SegmentStimulus(slug="new"), set()),
+        (ListStimulus(slug="beta"), {4}),
+        (ListStimulus(slug="vip"), set()),
+        (TraitStimulus(changes={"plan": ("a", "a")}), {5}),  # its history may have changed
         (ZoneStimulus(), {3}),
-        (MergeStimulus(), {0, 1, 2, 3}),
+        (MergeStimulus(), {0, 1, 2, 3, 4, 5, 6}),
     ]
     for stimulus, expected in cases:
         assert set(found.touched(stimulus)) == expected, stimulus
@@ -394,6 +418,11 @@ def test_touched__names_what_changed_values_change(data: st.DataObject) -> None:
     }
     must_name(documents, one, replace(one, traits=other.traits), TraitStimulus(changes=changes))
     kinds = one.identities ^ other.identities
+    past = {key: (one.traits.get(key), one.traits.get(key)) for key in worlds.KEYS}
+    must_name(documents, one, replace(one, trait_history=other.trait_history), TraitStimulus(changes=past))
+    for slug in worlds.SLUGS:
+        lists = {**one.lists, slug: other.lists.get(slug, ())}
+        must_name(documents, one, replace(one, lists=lists), ListStimulus(slug=slug))
     must_name(documents, one, replace(one, identities=other.identities), IdentityStimulus(kinds=kinds))
     categories = frozenset(one.consent.keys() | other.consent.keys())
     must_name(documents, one, replace(one, consent=other.consent), ConsentStimulus(categories=categories))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from profiles.domain.facts import Facts, Stay
+from profiles.domain.facts import Facts, Stay, TraitChange
 from segments.domain.conditions import Condition
 from segments.domain.evaluate import holds
 from segments.domain.next_change import next_change
@@ -74,6 +74,50 @@ def test_stays__begin_end_and_slide() -> None:
     assert due({"segment": "vip", "is": "left", "during": {"last": "P1D"}}, facts) == NOW + DAY
 
 
+def test_sequence__waits_until_its_time_is_over() -> None:
+    not_paid = {"event": "Paid", "within": "P1D", "not": True}
+    viewed = [happened("Viewed", ago=HOUR), happened("Viewed", ago=2 * HOUR)]
+    asked = {"sequence": [{"event": "Viewed"}, not_paid]}
+    assert due(asked, somebody(events=viewed)) == NOW + 22 * HOUR
+    paid = happened("Paid", ago=HOUR / 2)
+    assert due(asked, somebody(events=[*viewed, paid])) is None
+    recent = asked | {"during": {"last": "P2D"}}
+    assert due(recent, somebody(events=viewed), NOW + DAY) == NOW + 47 * HOUR
+
+
+def test_has_been__is_reached() -> None:
+    history = {"plan": [TraitChange(at=NOW - DAY, arrival=1, value="trial")]}
+    facts = replace(somebody(traits={"plan": "trial"}), trait_history=history)
+    asked = {
+        "has_been": {"trait": "plan", "op": "is", "value": "trial"},
+        "for": {"op": "at_least", "value": "P7D"},
+    }
+    assert due(asked, facts) == NOW + 6 * DAY
+    assert due(asked | {"for": {"op": "less_than", "value": "P7D"}}, facts) == NOW + 6 * DAY
+    assert due(asked | {"has_been": {"trait": "plan", "op": "is", "value": "pro"}}, facts) is None
+
+
+def test_totals_and_positions__turn_when_an_event_goes() -> None:
+    events = [happened("Order", ago=DAY * n, properties={"n": n}) for n in (1, 2, 3)]
+    total = {"total": "sum", "event": "Order", "property": "n", "during": {"last": "P7D"}, "op": "at_least"}
+    assert due(total | {"value": 3}, somebody(events=events)) == NOW + 5 * DAY
+    last = {"last": "Order", "had": [{"property": "n", "op": "is", "value": 2}]}
+    assert due(last | {"during": {"before_last": "P2D"}}, somebody(events=events), NOW - HOUR) == NOW
+    assert due(last, somebody(events=events)) is None
+
+
+def test_lists_and_shares__wait_for_nobody() -> None:
+    facts = replace(somebody(), lists={"beta": [Stay(entered_at=NOW - DAY)]})
+    assert due({"list": "beta"}, facts) is None
+    assert due({"bucket": "a", "from": 0, "to": 50}, facts) is None
+    opened = {"engagement": "opened", "during": {"last": "P7D"}}
+    mails = [
+        happened("Email Opened", ago=DAY * n, properties={"by": by})
+        for n, by in ((1, "machine"), (2, "human"))
+    ]
+    assert due(opened, somebody(events=mails)) == NOW + 5 * DAY
+
+
 @pytest.mark.parametrize(
     ("op", "value", "trait", "zone", "expected"),
     [
@@ -101,6 +145,7 @@ def test_dates(op: str, value: Any, trait: str, zone: str, expected: datetime | 
 def moments(condition: Condition, facts: Facts, now: datetime) -> set[datetime]:
     """Moments at which an answer is likely to turn, found without looking at the condition."""
     edges = {event.ts for event in facts.events_of("*")}
+    edges |= {change.at for changes in facts.trait_history.values() for change in changes}
     edges |= {
         edge
         for stays in facts.stays.values()

@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from time import perf_counter
 from typing import Any
 
 import pytest
 from msgspec import structs
 
 from profiles.domain.exact import decode_json
-from profiles.domain.facts import Event, Facts, Stay
+from profiles.domain.facts import Event, Facts, Stay, TraitChange
 from segments.domain.evaluate import EvaluationError, evaluate, holds
 from segments.domain.explain import explain
 from segments.domain.parse import parse_condition
@@ -282,3 +283,71 @@ def test_explain__reads_reasons_as_lines() -> None:
         (1, "did “Page Viewed” at least 1 time", "1 time", True),
         (1, "plan is “pro”", "not known", False),
     ]
+
+
+@pytest.mark.parametrize(
+    ("document", "seen", "said"),
+    [
+        ({"total": "sum", "event": "Order", "property": "n", "op": "greater", "value": 1}, 6, "6"),
+        ({"total": "average", "event": "Order", "property": "n", "op": "is", "value": 2}, 2, "2"),
+        ({"total": "min", "event": "Paid", "property": "n", "op": "is", "value": 2}, None, "not known"),
+        ({"total": "distinct", "event": "Order", "property": "n", "op": "is", "value": 3}, 3, "3"),
+        ({"last": "Order", "had": [{"property": "n", "op": "is", "value": 1}]}, [1], "1"),
+        ({"first": "Order", "had": [{"property": "n", "op": "is", "value": 3}]}, [3], "3"),
+        ({"last": "Paid", "had": [{"property": "n", "op": "unknown"}]}, None, "not known"),
+        ({"sequence": [{"event": "Order"}, {"event": "Order"}]}, True, "yes"),
+        ({"engagement": "opened"}, 0, "0 times"),
+        ({"list": "beta"}, True, "yes"),
+        ({"bucket": "a", "from": 0, "to": 100}, True, "yes"),
+        (
+            {"has_been": {"trait": "plan", "op": "known"}, "for": {"op": "at_least", "value": "P1D"}},
+            "2026-11-21T12:00:00Z",
+            "since 2026-11-21T12:00:00Z",
+        ),
+    ],
+)
+def test_reason__of_each_kind_of_part(document: Any, seen: Any, said: str) -> None:
+    events = [happened("Order", ago=timedelta(days=n), properties={"n": n}) for n in (1, 2, 3)]
+    facts = replace(
+        somebody(events=events, traits={"plan": "pro"}),
+        lists={"beta": [Stay(entered_at=NOW)]},
+        trait_history={"plan": [TraitChange(at=NOW - timedelta(days=2), arrival=1, value="pro")]},
+    )
+    reason = evaluate(parse_condition(document), facts, NOW).reason
+    assert reason.seen == seen
+    assert explain(reason.to_json())[0].seen == said
+
+
+def test_sequence__the_message_being_processed_takes_its_place() -> None:
+    both = parse_condition({"sequence": [{"event": "A"}, {"event": "B", "within": "PT1H"}]})
+    before = somebody(events=[happened("A", ago=timedelta(minutes=5))], event=happened("B"))
+    assert holds(both, before, NOW)
+    late = happened("A", ago=timedelta(minutes=5))
+    assert holds(both, somebody(events=[happened("B")], event=late), NOW)
+    assert not holds(both, somebody(events=[happened("B", ago=timedelta(minutes=9))], event=late), NOW)
+
+
+def test_sequence__tries_other_chains_where_steps_are_compared() -> None:
+    """The first of two that fit the first step leads nowhere."""
+    same = {"property": "sku", "op": "is", "same_as": {"step": 0, "property": "sku"}}
+    steps = [{"event": "Viewed"}, {"event": "Bought", "where": [same], "within": "PT1H"}]
+    events = [
+        happened(name, ago=timedelta(minutes=ago), properties={"sku": sku})
+        for name, ago, sku in (("Viewed", 50, "a"), ("Viewed", 40, "b"), ("Bought", 30, "b"))
+    ]
+    assert holds(parse_condition({"sequence": steps}), somebody(events=events), NOW)
+    assert not holds(parse_condition({"sequence": steps}), somebody(events=events[::2]), NOW)
+
+
+def test_sequence__is_quick_over_a_long_history() -> None:
+    """Comparisons look up what they need: thousands of events are no square of thousands."""
+    same = {"property": "sku", "op": "is", "same_as": {"step": 0, "property": "sku"}}
+    asked = parse_condition({"sequence": [{"event": "Viewed"}, {"event": "Bought", "where": [same]}]})
+    events = [
+        happened("Viewed", ago=timedelta(hours=1, seconds=n), properties={"sku": n}) for n in range(4_000)
+    ]
+    events += [happened("Bought", ago=timedelta(seconds=n), properties={"sku": -n}) for n in range(1, 4_000)]
+    facts = somebody(events=events)
+    started = perf_counter()
+    assert not holds(asked, facts, NOW)
+    assert perf_counter() - started < 2  # the square would be a minute

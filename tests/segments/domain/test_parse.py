@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from segments.domain.conditions import Reads, reads
+from segments.domain.conditions import By, Engaged, Reads, TotalKind, reads
 from segments.domain.describe import describe
 from segments.domain.operators import OPERATORS, Operator
 from segments.domain.parse import ConditionError, parse_condition, to_json
@@ -13,7 +13,66 @@ from tests.segments.domain.documents import SAMPLE_VALUES
 E: dict[str, Any] = {"event": "x"}
 T: dict[str, Any] = {"trait": "x", "op": "is", "value": "a"}
 
+_SAME: dict[str, Any] = {"property": "a", "op": "is", "same_as": {"step": 0, "property": "a"}}
+_TOTAL: dict[str, Any] = {"total": "sum", "event": "x", "property": "a", "op": "is", "value": 1}
+_LASTING: dict[str, Any] = {"op": "at_least", "value": "P7D"}
+
+
+def then(*steps: dict[str, Any]) -> dict[str, Any]:
+    """A sequence that begins with x."""
+    return {"sequence": [E, *(E | step for step in steps)]}
+
+
 FAULTS: list[tuple[Any, str, str]] = [
+    (_TOTAL | {"total": "median"}, "total", "must be one of sum, average, min, max, distinct"),
+    (_TOTAL | {"op": "known"}, "", "must compare numbers"),
+    (_TOTAL | {"value": "a"}, "", "must compare numbers"),
+    (_TOTAL | {"op": "one_of", "value": [1]}, "", "must compare numbers"),
+    (_TOTAL | {"count": {"op": "at_least", "value": 1}}, "count", "is not a known key here"),
+    ({"last": "x"}, "had", "must hold at least one test"),
+    ({"first": "x", "had": [{"property": "a"}]}, "had[0].op", "is missing"),
+    ({"sequence": []}, "sequence", "must hold from 1 to 10 steps"),
+    ({"sequence": [E] * 11}, "sequence", "must hold from 1 to 10 steps"),
+    ({"sequence": [E | {"not": True}]}, "sequence[0].not", "needs a step before it"),
+    ({"sequence": [E | {"within": "P1D"}]}, "sequence[0].within", "needs a step before it"),
+    (then({"not": True}), "sequence[1].within", "is needed"),
+    (then({"not": True}, {"not": True, "within": "P1D"}), "sequence[1].within", "is needed"),
+    (then({"not": 1}), "sequence[1].not", "must be true or false"),
+    (then({"within": "P1M"}), "sequence[1].within", "must be in weeks, days"),
+    (then({"where": [_SAME | {"op": "greater"}]}), "sequence[1].where[0].op", "must be is"),
+    (
+        then({"where": [_SAME | {"ignore_case": True}]}),
+        "sequence[1].where[0].ignore_case",
+        "is for texts only",
+    ),
+    (
+        then({"not": True}, {"where": [_SAME | {"same_as": {"step": 1, "property": "a"}}]}),
+        "sequence[2].where[0].same_as.step",
+        "must be the number of an earlier step that happens",
+    ),
+    (
+        then({"where": [_SAME | {"same_as": {"step": 1, "property": "a"}}]}),
+        "sequence[1].where[0].same_as.step",
+        "must be the number of an earlier step that happens",
+    ),
+    (E | {"where": [_SAME]}, "where[0].same_as", "is only possible inside of a journey"),
+    ({"has_been": T}, "for", "is missing"),
+    ({"has_been": {"event": "x"}, "for": _LASTING}, "has_been.trait", "is missing"),
+    ({"has_been": T, "for": _LASTING | {"op": "exactly"}}, "for.op", "must be one of at_least, less_than"),
+    ({"has_been": T, "for": _LASTING | {"value": "P1M"}}, "for.value", "must be in weeks, days"),
+    (
+        {"has_been": {"trait": "x", "op": "within_last", "value": "P1D"}, "for": _LASTING},
+        "has_been.op",
+        "changes with the clock",
+    ),
+    ({"list": ""}, "list", "must not be empty"),
+    ({"bucket": "a", "from": 50, "to": 50}, "to", "must be more than from, and both from 0 to 100"),
+    ({"bucket": "a", "from": 0, "to": 101}, "to", "must be more than from, and both from 0 to 100"),
+    ({"bucket": "a", "from": "0", "to": 10}, "from", "must be a number"),
+    ({"engagement": "read"}, "engagement", "must be one of sent, delivered, opened, clicked"),
+    ({"engagement": "sent", "by": "machine"}, "by", "goes with opened and clicked only"),
+    ({"engagement": "sent", "step": "s1"}, "step", "needs the journey that it is a step of"),
+    ({"engagement": "sent", "channel": "fax"}, "channel", "must be one of email, sms, push"),
     ([], "", "must be an object"),
     ({}, "", "must have exactly one of the keys"),
     ({"sequel": []}, "", "must have exactly one of the keys"),
@@ -125,6 +184,31 @@ DOCUMENTS: list[dict[str, Any]] = [
     {"known": "email"},
     {"context": "device.type", "op": "one_of", "value": ["mobile", "tablet"], "ignore_case": True},
     {"none": [E, {"any": [T, {"all": []}]}]},
+    *(_TOTAL | {"total": str(kind), "during": {"last": "P7D"}} for kind in TotalKind),
+    _TOTAL | {"where": [{"property": "b", "op": "known"}], "op": "between", "value": [1, 2.5]},
+    {
+        "last": "x",
+        "where": [{"property": "b", "op": "known"}],
+        "had": [{"context": "a", "op": "is", "value": 1}],
+    },
+    {"first": "x", "had": [{"property": "a", "op": "is_true"}], "during": {"before_last": "P7D"}},
+    {"sequence": [E]},
+    then({"where": [_SAME], "within": "PT4H"}, {"not": True}, {"within": "P1D"})
+    | {"during": {"last": "P30D"}},
+    then({"where": [_SAME | {"same_as": {"entry": "properties.a"}}]}, {"not": True, "within": "P1D"}),
+    {"has_been": T, "for": _LASTING},
+    {"has_been": {"trait": "a.b", "op": "unknown"}, "for": {"op": "less_than", "value": "PT4H"}},
+    {"list": "beta"},
+    {"bucket": "a", "from": 0, "to": 33.3},
+    *({"engagement": str(kind)} for kind in Engaged),
+    *({"engagement": "opened", "by": str(by)} for by in By),
+    {
+        "engagement": "clicked",
+        "channel": "sms",
+        "journey": "j",
+        "step": "s",
+        "count": {"op": "exactly", "value": 2},
+    },
 ]
 
 
@@ -175,6 +259,52 @@ def test_to_json__keeps_what_was_written() -> None:
             "the count is at least 2 for the number of items in tags",
         ),
         ({"all": []}, "everybody"),
+        (
+            {
+                "total": "sum",
+                "event": "Order Completed",
+                "property": "revenue",
+                "during": {"last": "P90D"},
+                "op": "greater",
+                "value": 500,
+            },
+            "the sum of revenue over “Order Completed” in the last 90 days is greater than 500",
+        ),
+        (
+            {"last": "Order", "had": [{"property": "coupon", "op": "known"}], "during": {"last": "P7D"}},
+            "the last “Order” in the last 7 days had: coupon is known",
+        ),
+        (
+            {
+                "sequence": [
+                    {"event": "Product Viewed"},
+                    {
+                        "event": "Order Completed",
+                        "where": [{"property": "sku", "op": "is", "same_as": {"step": 0, "property": "sku"}}],
+                        "within": "PT24H",
+                        "not": True,
+                    },
+                ],
+                "during": {"last": "P30D"},
+            },
+            "did “Product Viewed”, then for 24 hours not “Order Completed” (where sku is the sku of step 1),"
+            " all in the last 30 days",
+        ),
+        (
+            then({"within": "PT1H"}, {"not": True}, {}),
+            "did “x”, then within 1 hour “x”, then not “x”, then “x”",
+        ),
+        ({"has_been": T, "for": _LASTING}, "x is “a”, for at least 7 days"),
+        ({"list": "beta"}, "was added to “beta” by hand"),
+        ({"bucket": "a", "from": 0, "to": 50}, "is among 0 to 50 per cent of people by “a”"),
+        (
+            {"engagement": "opened", "journey": "welcome", "during": {"last": "P30D"}},
+            "opened an email of the journey “welcome” at least 1 time in the last 30 days",
+        ),
+        (
+            {"engagement": "clicked", "by": "anyone", "count": {"op": "exactly", "value": 0}},
+            "clicked a link in an email (people or programs) exactly 0 times",
+        ),
     ],
 )
 def test_describe__says_it_like_a_person(document: dict[str, Any], sentence: str) -> None:
@@ -208,14 +338,22 @@ def test_reads__gathers_what_must_be_at_hand() -> None:
                     {"segment": "vip", "is": "member"},
                     {"consent": "mail", "is": "granted"},
                     {"known": "email"},
+                    _TOTAL | {"event": "c", "during": {"last": "P2D"}},
+                    {"sequence": [{"event": "d"}, {"event": "e"}], "during": {"last": "P1D"}},
+                    {"engagement": "opened", "during": {"last": "P1D"}},
+                    {"has_been": {"trait": "plan.name", "op": "known"}, "for": _LASTING},
+                    {"list": "beta"},
+                    {"bucket": "a", "from": 0, "to": 50},
                 ]
             }
         )
     )
-    assert found.event_names == {"a", "b*"}
+    assert found.event_names == {"a", "b*", "c", "d", "e", "Email Opened"}
     assert found.window is not None
     assert found.window.days == 7
-    assert found.trait_keys == {"address"}
+    assert found.trait_keys == {"address", "plan"}
+    assert found.trait_histories == {"plan"}
+    assert found.lists == {"beta"}
     assert found.segments == {"vip"}
     assert found.consents == {"mail"}
     assert found.identity_kinds == {"email"}
