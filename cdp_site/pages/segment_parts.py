@@ -8,7 +8,7 @@ from typing import Any
 
 from django.http import Http404, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import render
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.views.decorators.http import require_POST, require_safe
 
 from cdp_site.web import Role, StaffRequest, staff_page
@@ -19,6 +19,7 @@ from segments.counting import AT_ONCE, IN_PEACE, Counted, count_people, estimate
 from segments.domain.parse import parse_condition
 from segments.forms import JOURNEY, SEGMENT, BadForm, ConditionEditor, editor_sent
 from segments.queries import TooSlow
+from segments.reasons import reasons_of
 from segments.starters import starter_of
 
 _EMAIL = "email"
@@ -42,7 +43,13 @@ def rule_count(request: StaffRequest) -> HttpResponse:
         editor = editor_sent(request.POST, prefix=prefix, scope=scope)
     except BadForm:
         return HttpResponseBadRequest()
-    context: dict[str, Any] = {"editor": editor, "found": None, "reachable": None, "is_given_up": False}
+    context: dict[str, Any] = {
+        "editor": editor,
+        "found": None,
+        "reachable": None,
+        "is_given_up": False,
+        "is_patient": bool(request.POST.get("exactly")),
+    }
     return render(request, "segments/_count.html", context | _found(request, editor))
 
 
@@ -59,7 +66,11 @@ def _found(request: StaffRequest, editor: ConditionEditor) -> dict[str, Any]:
             found = estimate_people(condition, now=now)
         except TooSlow:
             return {"is_given_up": True}
-    return {"found": found, "reachable": reachable(found), "is_patient": is_patient}
+    try:
+        reasons = reasons_of(condition, [one.id for one in found.people], now=now, translator=translation)
+    except TooSlow:
+        reasons = {}
+    return {"found": found, "reachable": reachable(found), "reasons": reasons}
 
 
 @staff_page(Role.MARKETER)

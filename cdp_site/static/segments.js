@@ -33,13 +33,25 @@
 
   // Leaving a field by pressing a button changes the field first: the answer to that must not take the
   // button away before it is let go.
-  let isDown = false;
-  document.addEventListener("pointerdown", () => { isDown = true; }, true);
+  // The press itself sends everything, so the change then needs no request of its own.
+  let isDown = false, isPressed = false;
+  document.addEventListener("pointerdown", () => { isDown = true; isPressed = false; }, true);
   for (const name of ["pointerup", "pointercancel"]) document.addEventListener(name, () => { isDown = false; }, true);
+  document.addEventListener("submit", () => { isPressed = true; }, true);
   document.addEventListener("htmx:confirm", (event) => {
     if (event.target.id !== "rule-form" || !isDown || event.detail.triggeringEvent?.type !== "change") return;
     event.preventDefault();
-    document.addEventListener("pointerup", () => setTimeout(() => event.detail.issueRequest(true)), { once: true, capture: true });
+    document.addEventListener("pointerup", () => setTimeout(() => { if (!isPressed) event.detail.issueRequest(true); }), { once: true, capture: true });
+  });
+
+  // A menu that is open stays open while something else is swapped; choosing from it closes it.
+  let menus = [];
+  document.addEventListener("submit", (event) => { const menu = event.submitter?.closest(".rule-menu"); if (menu) menu.open = false; }, true);
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (event.detail.target.id === "rule") menus = all(".rule-menu[open] > summary").map((summary) => summary.id);
+  });
+  document.addEventListener("htmx:afterSwap", (event) => {
+    if (event.detail.target.id === "rule") for (const id of menus) document.getElementById(id)?.parentElement.setAttribute("open", "");
   });
 
   // Nothing unsaved is left without asking.
@@ -62,7 +74,8 @@
 
   document.addEventListener("keydown", (event) => {
     if (!form()) return;
-    const typing = event.target.matches("input:not([type=radio], [type=checkbox]), textarea, select");
+    // In a field that was typed into, undoing is the browser's; elsewhere it is the rule's.
+    const typing = event.target.matches("input:not([type=radio], [type=checkbox]), textarea") && event.target.value !== event.target.defaultValue;
     const menu = event.target.closest(".rule-menu[open]");
     if (menu && event.key === "Escape") { menu.open = false; one("summary", menu).focus(); return; }
     if (menu && (event.key === "ArrowDown" || event.key === "ArrowUp")) {

@@ -1,5 +1,6 @@
 """Reads about segments: lists, members, previews. Nothing here writes."""
 
+from segments.compiler import people_query
 from segments.queries.counting import (
     Preview,
     TooSlow,
@@ -60,6 +61,7 @@ __all__ = [
     "people_by_name",
     "people_named",
     "people_of_user_ids",
+    "people_query",
     "preview",
     "scanning",
     "scope_of",

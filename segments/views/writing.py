@@ -1,6 +1,8 @@
 """Writing rules: a new one, the draft of a segment, and putting it in force."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,7 +16,8 @@ from django.views.decorators.http import require_http_methods
 from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 
 from cdp_site.web import Role, StaffRequest, page_or_part, staff_page, wants_part, with_toast
-from segments.counting import IN_PEACE, Counted, count_people, estimate_people
+from segments.counting import Counted, estimate_people
+from segments.domain.conditions import Condition
 from segments.domain.describe import describe
 from segments.domain.parse import ConditionError, parse_condition
 from segments.drafting import (
@@ -29,7 +32,7 @@ from segments.drafting import (
 from segments.forms import BadForm, ConditionEditor, editor_for, editor_sent, from_state, to_state
 from segments.models import Segment
 from segments.network import NetworkRefused
-from segments.queries import TooSlow, sentence_of, used_in
+from segments.queries import Effect, TooSlow, effects_of, sentence_of, used_in
 from segments.services import publish_segment
 from segments.starters import STARTERS, starter_of
 
@@ -184,17 +187,13 @@ def _to(request: StaffRequest, address: str) -> HttpResponse:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Effect:
+class _Outcome:
     """What publishing would do."""
 
-    after: Counted | None  # None: counting takes too long
-    before: int | None  # members now; None if it was never in force
     sentence: str
+    effects: Sequence[Effect] = ()  # of the segment, then of those that ask about it
+    estimate: Counted | None = None  # where counting everybody takes too long
     faults: tuple[str, ...] = ()
-
-    @property
-    def difference(self) -> int | None:
-        return None if self.after is None or self.before is None else self.after.count - self.before
 
 
 @staff_page(Role.MARKETER)
@@ -222,28 +221,29 @@ def segment_publish(request: StaffRequest, slug: str) -> HttpResponse:
             return HttpResponseRedirect(reverse("segments:segment-detail", args=[slug]))
     context = {
         "segment": segment,
-        "effect": _effect_of(segment, faults=faults),
+        "outcome": _outcome_of(segment, faults=faults),
         "used_in": used_in(slug),
         "seen": fingerprint_of(segment),
     }
     return render(request, "segments/segment_publish.html", context)
 
 
-def _effect_of(segment: Segment, *, faults: tuple[str, ...]) -> _Effect:
-    before = segment.member_count if segment.state != Segment.State.DRAFT else None
+def _outcome_of(segment: Segment, *, faults: tuple[str, ...]) -> _Outcome:
     sentence = sentence_of(segment, translator=translation)
     try:
         condition = parse_condition(segment.condition["if"])
     except ConditionError as error:
-        return _Effect(
-            after=None, before=before, sentence=sentence, faults=(*faults, error.said(translation))
-        )
+        return _Outcome(sentence=sentence, faults=(*faults, error.said(translation)))
     now = timezone.now()
     try:
-        after = count_people(condition, now=now, seconds=IN_PEACE)
+        effects = effects_of(segment, condition, now=now)
     except TooSlow:
-        try:
-            after = estimate_people(condition, now=now)
-        except TooSlow:
-            after = None
-    return _Effect(after=after, before=before, sentence=sentence, faults=faults)
+        return _Outcome(sentence=sentence, estimate=_estimate(condition, now=now), faults=faults)
+    return _Outcome(sentence=sentence, effects=effects, faults=faults)
+
+
+def _estimate(condition: Condition, *, now: datetime) -> Counted | None:
+    try:
+        return estimate_people(condition, now=now)
+    except TooSlow:
+        return None

@@ -62,7 +62,10 @@ class World:
             reverse("segments:segment-list"),
             *(f"/segments/{self.segment.slug}/{rest}" for rest in SEGMENT_PAGES),
             reverse("segments:segment-new"),
-            *(f"{reverse('segments:segment-new')}?from={slug}" for slug in ("", "segment:vip", "viewed-and-left")),
+            *(
+                f"{reverse('segments:segment-new')}?from={slug}"
+                for slug in ("", "segment:vip", "viewed-and-left")
+            ),
             f"{reverse('segments:segment-list')}?q=nothing",
             reverse("journeys:journey-list"),
             *(f"/journeys/{self.journey.slug}/{rest}" for rest in JOURNEY_PAGES),

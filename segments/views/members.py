@@ -1,0 +1,215 @@
+"""Doing something with a segment: members by hand and by file, as a file, its state, its audits."""
+
+import csv
+import io
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final
+
+from django.contrib import messages
+from django.http import (
+    Http404,
+    HttpResponse,
+    HttpResponseBadRequest,
+    HttpResponseRedirect,
+    StreamingHttpResponse,
+)
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST, require_safe
+
+from cdp_site import audit
+from cdp_site.web import Role, StaffRequest, staff_page
+from profiles.domain.identity import EMAIL, normalise
+from profiles.models import Identity
+from segments.domain.parse import ConditionError
+from segments.exporting import FORMATS, exported
+from segments.models import Segment, SegmentVersion
+from segments.queries import people_named
+from segments.services import (
+    Mode,
+    SegmentInUse,
+    WrongState,
+    archive_segment,
+    change_members,
+    pause_segment,
+    request_audit,
+    restore_version,
+    resume_segment,
+)
+
+LARGEST_FILE: Final = 20_000_000  # bytes
+MOST_PEOPLE: Final = 500_000
+MOST_COLUMNS: Final = 50
+
+
+@staff_page(Role.MARKETER)
+@require_POST
+def segment_members_change(request: StaffRequest, slug: str) -> HttpResponse:
+    """Add, remove or replace members by hand: named in a text, or in a file, one on each line."""
+    segment = get_object_or_404(Segment, slug=slug)
+    mode = request.POST.get("mode", "")
+    if mode not in list(Mode):
+        return HttpResponseBadRequest(_("This form is not complete. Please load the page again."))
+    upload = request.FILES.get("file")
+    if upload is not None and (upload.size or 0) > LARGEST_FILE:
+        messages.error(request, _("The file is too large; divide it."))
+        return _back(segment)
+    text = request.POST.get("people", "")
+    if upload is not None:
+        text += "\n" + upload.read().decode("utf-8-sig", errors="replace")
+    names = names_in(text)
+    if not names or len(names) > MOST_PEOPLE:
+        messages.error(
+            request, _("Name somebody.") if not names else _("These are too many at once; divide them.")
+        )
+        return _back(segment)
+    people, unknown = found_people(names)
+    if not people:
+        messages.error(request, _("Nobody was found by these numbers and addresses."))
+        return _back(segment)
+    change_members(slug, people, mode=Mode(mode), actor=request.user.get_username(), now=timezone.now())
+    messages.success(request, _said(len(people), unknown))
+    return _back(segment)
+
+
+def names_in(text: str) -> list[str]:
+    """The first column of each line; a heading that names it is passed over."""
+    rows = csv.reader(io.StringIO(text), delimiter=";" if ";" in text[:2000] else ",")
+    names = [row[0].strip() for row in rows if row and row[0].strip()]
+    headings = ("user_id", "userid", "id", "email", "e-mail", "customer number")
+    return names[1:] if names and names[0].lower() in headings else names
+
+
+def found_people(names: list[str]) -> tuple[list[int], int]:
+    """The people with these customer numbers, addresses or public ids, and how many names are nobody's."""
+    found: set[int] = set()
+    unknown = 0
+    addresses = {one: normalise(EMAIL, one) for one in names if "@" in one}
+    by_address = dict(
+        Identity.objects.filter(
+            kind=EMAIL, value__in=[one for one in addresses.values() if one], person__isnull=False
+        ).values_list("value", "person_id")
+    )
+    for address in addresses.values():
+        person = by_address.get(address or "")
+        if person is None:
+            unknown += 1
+        else:
+            found.add(person)
+    others = [one for one in names if "@" not in one]
+    named = people_named(others)
+    unknown += max(0, len(set(others)) - len(named))
+    return sorted(found.union(named)), unknown
+
+
+def _said(number: int, unknown: int) -> str:
+    done = ngettext(
+        "Done for %(number)s person; it takes effect in a moment.",
+        "Done for %(number)s people; it takes effect in a moment.",
+        number,
+    ) % {"number": number}
+    if not unknown:
+        return done
+    lost = ngettext("%(number)s name is nobody's.", "%(number)s names are nobody's.", unknown) % {
+        "number": unknown
+    }
+    return f"{done} {lost}"
+
+
+@staff_page()
+@require_safe
+def segment_export(request: StaffRequest, slug: str, to: str) -> StreamingHttpResponse:
+    """Give all members as a file, `column` by column."""
+    segment = get_object_or_404(Segment, slug=slug)
+    if to not in FORMATS:
+        raise Http404(to)
+    columns = request.GET.getlist("column")[:MOST_COLUMNS]
+    audit.record(
+        request.user.get_username(),
+        "segment.export",
+        object_kind="segment",
+        object_id=slug,
+        after={"format": to, "columns": columns},
+    )
+    response = StreamingHttpResponse(exported(segment, columns=columns, to=to), content_type=FORMATS[to])
+    response.headers["Content-Disposition"] = f'attachment; filename="{slug}.{to}"'
+    return response
+
+
+_CHANGES: Final[dict[str, Callable[..., Segment]]] = {
+    "pause": pause_segment,
+    "resume": resume_segment,
+    "archive": archive_segment,
+}
+
+
+@staff_page(Role.MARKETER)
+@require_POST
+def segment_state(request: StaffRequest, slug: str) -> HttpResponse:
+    """Pause a segment, let it go on, or put it away."""
+    segment = get_object_or_404(Segment, slug=slug)
+    change = _CHANGES.get(request.POST.get("do", ""))
+    if change is None:
+        return HttpResponseBadRequest(_("This form is not complete. Please load the page again."))
+    now: datetime = timezone.now()
+    try:
+        segment = change(slug, actor=request.user.get_username(), now=now)
+    except WrongState:
+        messages.error(request, _("Somebody changed the state of this segment meanwhile."))
+    except SegmentInUse as error:
+        messages.error(
+            request, _("The segment is used in: %(segments)s.") % {"segments": ", ".join(error.by)}
+        )
+    else:
+        messages.success(request, _STATES_SAID[segment.state]())
+    return _back(segment)
+
+
+_STATES_SAID: Final[dict[str, Callable[[], Any]]] = {
+    Segment.State.PAUSED: lambda: _("The segment is paused; its members stay as they are."),
+    Segment.State.LIVE: lambda: _("The segment goes on; everybody is asked anew."),
+    Segment.State.ARCHIVED: lambda: _("The segment is put away; its members leave it."),
+}
+
+
+@staff_page(Role.MARKETER)
+@require_POST
+def segment_audit(request: StaffRequest, slug: str) -> HttpResponse:
+    """Have the members compared with what a full scan says; with `mend` put right what differs."""
+    segment = get_object_or_404(Segment, slug=slug)
+    try:
+        request_audit(
+            slug,
+            is_mending=bool(request.POST.get("mend")),
+            actor=request.user.get_username(),
+            now=timezone.now(),
+        )
+    except WrongState:
+        messages.error(request, _("Only a live segment can be compared."))
+    else:
+        messages.success(request, _("Everybody is being asked; the result will stand here."))
+    return HttpResponseRedirect(reverse("segments:segment-history", args=[segment.slug]))
+
+
+@staff_page(Role.MARKETER)
+@require_POST
+def segment_restore(request: StaffRequest, slug: str, number: int) -> HttpResponse:
+    """Make an earlier version the draft again."""
+    segment = get_object_or_404(Segment, slug=slug)
+    try:
+        restore_version(slug, number=number, actor=request.user.get_username(), now=timezone.now())
+    except SegmentVersion.DoesNotExist as error:
+        raise Http404 from error
+    except ConditionError:
+        messages.error(request, _("This rule was written by another release and cannot be read."))
+        return HttpResponseRedirect(reverse("segments:segment-history", args=[segment.slug]))
+    messages.success(request, _("Version %(number)s is the draft now.") % {"number": number})
+    return HttpResponseRedirect(reverse("segments:segment-edit", args=[segment.slug]))
+
+
+def _back(segment: Segment) -> HttpResponse:
+    return HttpResponseRedirect(reverse("segments:segment-detail", args=[segment.slug]))
