@@ -46,6 +46,11 @@ def build() -> dict[str, int]:
     return pipeline.compute_waiting() | build_waiting(pipeline.segments_watched())
 
 
+def call_in() -> dict[str, int]:
+    """Find who is to be asked into journeys that were published, and ask those who are present."""
+    return pipeline.call_in_present()
+
+
 def beat(cluster: str) -> dict[str, int]:
     """Show that a worker of `cluster` takes tasks; now and then write it down for the operations page."""
     if not pulse.vitals.is_time_to_write(period=_HEARTBEAT_SECONDS):

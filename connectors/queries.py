@@ -149,8 +149,8 @@ def unknown_attempts(delivery: Delivery) -> int:
     ).count()
 
 
-def sent_lately(person_ids: Collection[int], *, since: datetime) -> list[tuple[int, int, datetime, str]]:
-    """Messages to these people that left since, or may still leave: person, run, when, class."""
+def sent_lately(person_ids: Collection[int], *, since: datetime) -> list[tuple[int, datetime, str]]:
+    """Messages to these people that left since, or may still leave: person, when, class."""
     if not person_ids:
         return []
     to_people = [name for name, kind in CHANNELS.items() if kind.writes_to]
@@ -161,8 +161,7 @@ def sent_lately(person_ids: Collection[int], *, since: datetime) -> list[tuple[i
         state__in=[Delivery.State.QUEUED, Delivery.State.SENDING, Delivery.State.SENT],
         called_off="",
     ).annotate(at=at)
-    found = rows.filter(at__gt=since).values_list("person_id", "run_id", "at", "message_class")
-    return [(person, run or 0, moment, kind) for person, run, moment, kind in found]
+    return list(rows.filter(at__gt=since).values_list("person_id", "at", "message_class"))
 
 
 def commit_durably() -> None:

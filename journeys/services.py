@@ -6,29 +6,47 @@ deciding meanwhile.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import Enum
+from typing import Final
 
 from django.db import IntegrityError, transaction
 from django.db.models import Max
+from django_q.tasks import async_task
 
 from cdp_site import audit
+from cdp_site.wakeup import wake
 from connectors.models import Connection, Template
 from journeys.domain.definition import LANGUAGE, Fault, JourneyError, parse_journey
+from journeys.domain.nodes import ApiEntry
 from journeys.domain.outline import steps_in
 from journeys.domain.parse.keys import below
 from journeys.ledger import end_open_runs
-from journeys.models import Journey, JourneyVersion
+from journeys.live import company_rules
+from journeys.models import EntryDue, Journey, JourneyVersion
+from journeys.planning import PLAN, begin_planning, end_planning
 from profiles.domain.facts import Json
+from profiles.domain.identity import USER
+from profiles.models import Identity
 from segments.domain.phrases import Phrase, gettext_noop
 from segments.models import Segment
 from segments.network import NetworkRefused, prove
 from segments.revision import change_rules
 
+CALL_IN_TASK: Final = "cdp_site.tasks.call_in"
+
 
 class SlugTaken(Exception):
     """Another journey has this slug."""
+
+    def __init__(self, slug: str) -> None:
+        super().__init__(slug)
+        self.slug = slug
+
+
+class NotByApi(Exception):
+    """The journey does not begin by the API."""
 
     def __init__(self, slug: str) -> None:
         super().__init__(slug)
@@ -141,11 +159,16 @@ def publish_journey(
         live = journey.live_version
         if live and live.document == journey.draft and journey.state != Journey.State.STOPPED:
             return live
+        before = parse_journey(live.document).entry if live else None
         version = _new_version(journey, actor=actor, now=now)
         journey.live_version, journey.updated_at = version, now
+        if journey.state == Journey.State.STOPPED:
+            before = None
         if journey.state != Journey.State.PAUSED:
             journey.state = Journey.State.LIVE
-        journey.save(update_fields=["live_version", "updated_at", "state"])
+        entry = parse_journey(journey.draft).entry
+        begin_planning(journey, entry, before=before, company=company_rules())
+        journey.save(update_fields=["live_version", "updated_at", "state", *PLAN])
         _record(
             actor,
             "journey.publish",
@@ -153,6 +176,8 @@ def publish_journey(
             before={"version": live.number if live else None},
             after={"version": version.number, "rules": rules, "people_inside": people_inside.value},
         )
+        if journey.plan_cursor is not None:
+            transaction.on_commit(_wake_planner)
     return version
 
 
@@ -173,8 +198,14 @@ def pause_journey(slug: str, *, actor: str, now: datetime) -> Journey:
 
 
 def resume_journey(slug: str, *, actor: str, now: datetime) -> Journey:
-    """Let a paused journey go on: waits that are over by now end at once. Raises WrongState unless paused."""
-    return _change_state(slug, actor=actor, now=now, verb="journey.resume", to=Journey.State.LIVE)
+    """Let a paused journey go on, and everybody inside be asked anew.
+
+    Waits that are over by now end at once, and so does a run whose goal was reached meanwhile. Nobody enters
+    for what happened during the pause. Raises WrongState unless paused.
+    """
+    journey = _change_state(slug, actor=actor, now=now, verb="journey.resume", to=Journey.State.LIVE)
+    transaction.on_commit(lambda: wake("runs"))
+    return journey
 
 
 @transaction.atomic
@@ -186,8 +217,9 @@ def stop_journey(slug: str, *, actor: str, now: datetime) -> Journey:
     if before not in (Journey.State.LIVE, Journey.State.PAUSED):
         raise WrongState(slug=slug, state=before)
     ended = end_open_runs(journey, reason=STOPPED, now=now)
+    end_planning(journey)
     journey.state, journey.updated_at = Journey.State.STOPPED, now
-    journey.save(update_fields=["state", "updated_at"])
+    journey.save(update_fields=["state", "updated_at", *PLAN])
     after = {"state": Journey.State.STOPPED, "runs_ended": ended}
     _record(actor, "journey.stop", journey, before={"state": before}, after=after)
     return journey
@@ -209,9 +241,66 @@ def _change_state(slug: str, *, actor: str, now: datetime, verb: str, to: Journe
     if before not in _COMES_FROM[to]:
         raise WrongState(slug=slug, state=before)
     journey.state, journey.updated_at = to, now
-    journey.save(update_fields=["state", "updated_at"])
+    if to == Journey.State.LIVE and journey.live_version is not None:
+        journey.runs.open().update(due_at=now)
+        entry = parse_journey(journey.live_version.document).entry
+        begin_planning(journey, entry, before=entry, company=company_rules())
+        transaction.on_commit(_wake_planner)
+    journey.save(update_fields=["state", "updated_at", *PLAN])
     _record(actor, verb, journey, before={"state": before}, after={"state": to})
     return journey
+
+
+def _wake_planner() -> None:
+    """Have the background find whom to ask. A lost call is made up for there."""
+    async_task(CALL_IN_TASK)
+
+
+def enter_people(
+    slug: str, people: Sequence[str], *, properties: Mapping[str, Json], actor: str, now: datetime
+) -> tuple[int, list[str]]:
+    """Have people asked into a journey that begins by the API.
+
+    Args:
+        people: customer numbers.
+        properties: of the entry message; what tells runs apart is read from it.
+
+    Returns:
+        How many will be asked, and the customer numbers that nobody has.
+
+    Raises:
+        Journey.DoesNotExist: no journey has the slug.
+        WrongState: it is not live.
+        NotByApi: it begins otherwise.
+    """
+    if faults := [Fault(path, Phrase(_UNSTORABLE_TEXT)) for path in _unstorable(properties, "properties")]:
+        raise JourneyError(faults)
+    with transaction.atomic():
+        journey = Journey.objects.select_related("live_version").get(slug=slug)
+        if journey.state != Journey.State.LIVE or journey.live_version is None:
+            raise WrongState(slug=slug, state=journey.state)
+        if not isinstance(parse_journey(journey.live_version.document).entry.on, ApiEntry):
+            raise NotByApi(slug)
+        known = dict(
+            Identity.objects.filter(kind=USER, value__in=people, person__isnull=False).values_list(
+                "value", "person_id"
+            )
+        )
+        EntryDue.objects.bulk_create(
+            [
+                EntryDue(
+                    journey=journey,
+                    person_id=person,
+                    due_at=now,
+                    cause=EntryDue.Cause.API,
+                    properties=dict(properties),
+                )
+                for person in sorted(set(known.values()))
+            ]
+        )
+        _record(actor, "journey.enter", journey, after={"people": len(known)})
+        transaction.on_commit(lambda: wake("runs"))
+    return len(set(known.values())), [name for name in dict.fromkeys(people) if name not in known]
 
 
 # Soundness
@@ -228,7 +317,7 @@ def faults_of(document: Mapping[str, Json]) -> tuple[Fault, ...]:
 
 def _check(document: Mapping[str, Json]) -> None:
     definition = parse_journey(document)
-    faults = [*_dangling(document), *_unknown_segments(definition.reads.segments)]
+    faults = [*_dangling(document), *_unknown_segments(definition.reads.segments | definition.reads.lists)]
     if faults:
         raise JourneyError(faults)
 
@@ -239,6 +328,8 @@ def _dangling(document: Mapping[str, Json]) -> Iterator[Fault]:
     for key, model, message in (
         ("template", Template, gettext_noop("there is no template “{slug}”")),
         ("connection", Connection, gettext_noop("there is no connection “{slug}”")),
+        ("list", Segment, gettext_noop("there is no list “{slug}”")),
+        ("journey", Journey, gettext_noop("there is no journey “{slug}”")),
     ):
         named = {step.part[key] for step in steps if step.part.get(key)}
         known = set(model.objects.filter(slug__in=named).values_list("slug", flat=True))
@@ -265,10 +356,7 @@ def _prove(document: Mapping[str, Json]) -> None:
 
 def _storable(document: Mapping[str, Json]) -> dict[str, Json]:
     """The document with its language, or a JourneyError where a text cannot be stored."""
-    faults = [
-        Fault(path, Phrase(gettext_noop("holds a character that cannot be stored")))
-        for path in _unstorable(document, "")
-    ]
+    faults = [Fault(path, Phrase(_UNSTORABLE_TEXT)) for path in _unstorable(document, "")]
     if faults:
         raise JourneyError(faults)
     return {"language": LANGUAGE, **document}
@@ -288,6 +376,7 @@ def _unstorable(value: Json, path: str) -> Iterator[str]:
             yield from _unstorable(inner, f"{path}[{number}]")
 
 
+_UNSTORABLE_TEXT = gettext_noop("holds a character that cannot be stored")
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 

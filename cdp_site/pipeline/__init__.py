@@ -13,6 +13,6 @@ from cdp_site.pipeline.computing import compute_waiting
 from cdp_site.pipeline.drain import drain_lane
 from cdp_site.pipeline.housekeeping import housekeeping
 from cdp_site.pipeline.rules import segments_watched
-from cdp_site.pipeline.sweeping import sweep
+from cdp_site.pipeline.sweeping import call_in_present, sweep
 
-__all__ = ["compute_waiting", "drain_lane", "housekeeping", "segments_watched", "sweep"]
+__all__ = ["call_in_present", "compute_waiting", "drain_lane", "housekeeping", "segments_watched", "sweep"]

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.utils import timezone
 
 from cdp_site.pipeline.collecting import uncollected
 from cdp_site.pipeline.retrying import is_passing, retrying
@@ -41,6 +42,7 @@ class _Batch:
 
     lane: int
     rules: Rules
+    now: datetime
     letters: list[Letter] = field(default_factory=list)
     # arrival -> envelope, the message in it as it came, lane
     originals: dict[int, tuple[Envelope, bytes, int]] = field(default_factory=dict)
@@ -48,8 +50,11 @@ class _Batch:
     queued: int = 0
 
 
-def drain_lane(lane: int) -> dict[str, int]:
+def drain_lane(lane: int, *, now: datetime | None = None) -> dict[str, int]:
     """Store and decide what waits in a lane, for at most `LONGEST` seconds.
+
+    Args:
+        now: what time it is; left out, it goes on while this runs.
 
     Returns:
         How many messages were stored and kept aside, and how many deliveries were queued.
@@ -58,7 +63,7 @@ def drain_lane(lane: int) -> dict[str, int]:
     ends_at = time.monotonic() + LONGEST
     while time.monotonic() < ends_at:
         with uncollected():
-            batch = retrying(lambda: _drain_batch(lane))
+            batch = retrying(lambda: _drain_batch(lane, now=now))
         if batch is None:
             break
         learning.learn(batch.fresh)
@@ -69,19 +74,19 @@ def drain_lane(lane: int) -> dict[str, int]:
     return counts
 
 
-def _drain_batch(lane: int) -> _Batch | None:
+def _drain_batch(lane: int, *, now: datetime | None) -> _Batch | None:
     refused: set[str] = set()
     while True:
         try:
             with transaction.atomic():
-                return _drain_once(lane, refused=refused)
+                return _drain_once(lane, refused=refused, now=now or timezone.now())
         except store.NotReady as need:
             refused |= store.prepare(need, most_names=settings.EVENT_NAMES_PER_SOURCE)
         except partitions.DecisionDaysMissing as need:
             partitions.ensure_decision_days(need.days)
 
 
-def _drain_once(lane: int, *, refused: Collection[str]) -> _Batch | None:
+def _drain_once(lane: int, *, refused: Collection[str], now: datetime) -> _Batch | None:
     if not store.try_lane(lane):
         return None
     with connection.cursor() as cursor:
@@ -93,7 +98,7 @@ def _drain_once(lane: int, *, refused: Collection[str]) -> _Batch | None:
         rows = sorted([*rows, *store.claim_rows(others)], key=lambda row: row.id)
     if not rows:
         return None
-    batch = _Batch(lane=lane, rules=current_rules())
+    batch = _Batch(lane=lane, rules=current_rules(), now=now)
     arrived = _read_rows(rows, batch=batch, refused=refused)
     if arrived:
         _store_or_split(arrived, batch=batch)
@@ -164,7 +169,7 @@ def _store_or_split(arrived: Sequence[Arrived], *, batch: _Batch) -> None:
     """Store messages; where that fails, halve them until the one at fault stands alone."""
     try:
         with transaction.atomic():
-            fresh, queued = _store(arrived, rules=batch.rules)
+            fresh, queued = _store(arrived, rules=batch.rules, now=batch.now)
     except (store.NotReady, partitions.DecisionDaysMissing):
         raise
     except Exception as error:
@@ -184,7 +189,7 @@ def _store_or_split(arrived: Sequence[Arrived], *, batch: _Batch) -> None:
         batch.queued += queued
 
 
-def _store(arrived: Sequence[Arrived], *, rules: Rules) -> tuple[Sequence[Arrived], int]:
+def _store(arrived: Sequence[Arrived], *, rules: Rules, now: datetime) -> tuple[Sequence[Arrived], int]:
     today = today_of(arrived[-1].received_at)
     check_ready(arrived, today=today)
     partitions.require_decision_days({today})
@@ -194,7 +199,7 @@ def _store(arrived: Sequence[Arrived], *, rules: Rules) -> tuple[Sequence[Arrive
     crowd = store.lock_crowd(fresh)
     changes = Changes(crowd=crowd, arrived=fresh, states=crowd.states)
     changes.merges = _resolve(fresh, crowd)
-    walk = Walk(changes=changes, rules=rules)
+    walk = Walk(changes=changes, rules=rules, clock=now)
     walk.prepare()
     for item in fresh:
         walk.take(item)

@@ -6,7 +6,7 @@ transaction decides by rules of two revisions.
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import reduce
@@ -17,8 +17,11 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from cdp_site.models import Company
-from journeys.live import LiveVersion, live_versions
+from journeys.domain.definition import date_condition
+from journeys.domain.nodes import ApiEntry, Crossing, DateEntry, Present, ScheduleEntry, SegmentEntry
+from journeys.domain.settings import Company as CompanyRules
+from journeys.domain.settings import longest_cap
+from journeys.live import LiveVersion, company_rules, live_versions
 from profiles.domain.facts import Facts
 from segments.domain.conditions import EventCount, Reads
 from segments.domain.evaluate import holds
@@ -44,8 +47,9 @@ class Rules:
     versions: Mapping[int, LiveVersion]  # by id
     reads: Mapping[RuleId, Reads]  # rule id -> what its full evaluation may ask for
     readers: "Readers"
+    open_by_slug: Mapping[str, int]  # journey -> the version that people may enter
     at_birth: frozenset[RuleId]  # segments that somebody of whom nothing is known belongs to
-    company_zone: str
+    company: CompanyRules
 
     _needs: dict[RuleId, Reads] = field(default_factory=dict)
 
@@ -71,12 +75,54 @@ class Rules:
             wanted |= fresh
             slugs = {self.segments[id_].slug for kind, id_ in fresh if kind == "segment"}
             keys = {key for kind, id_ in fresh for key in self._sets(kind, id_)}
+            versions = [self.versions[id_] for kind, id_ in fresh if kind in ("run", "entry")]
+            slugs |= {slug for version in versions for slug in version.lists}
             fresh = {
                 one
                 for one, reads in self.reads.items()
-                if one not in wanted and ((reads.segments | reads.lists) & slugs or reads.trait_keys & keys)
+                if (reads.segments | reads.lists) & slugs or reads.trait_keys & keys
             }
+            fresh |= {("segment", id_) for id_, one in self.segments.items() if one.slug in slugs}
+            fresh |= {("entry", id_) for version in versions for id_ in self._goes_to(version)}
+            fresh -= wanted
         return wanted
+
+    def _goes_to(self, version: LiveVersion) -> Iterator[int]:
+        """The versions that people enter from this one."""
+        return (id_ for slug in version.definition.journeys() if (id_ := self.open_by_slug.get(slug)))
+
+    def journeys_entered(self, marked: Iterable[RuleId]) -> set[int]:
+        """The journeys that people may come to enter when these rules are asked."""
+        followers = {one for rule in marked for one in self._with_followers(rule)}
+        return {self.versions[id_].journey_id for kind, id_ in followers if kind == "entry"}
+
+    def longest_cap(self, marked: Iterable[RuleId]) -> timedelta | None:
+        """How far back sent messages must be known when these rules are asked."""
+        followers = {one for rule in marked for one in self._with_followers(rule)}
+        versions = [self.versions[id_] for kind, id_ in followers if kind in ("run", "entry")]
+        caps = [cap for version in versions for cap in version.definition.settings.caps]
+        return longest_cap([*self.company.caps, *caps]) if versions else None
+
+    def entered_by(self, slug: str, *, is_entered: bool) -> list[LiveVersion]:
+        """The versions that begin with somebody entering or leaving a segment."""
+        change = Crossing.ENTERED if is_entered else Crossing.LEFT
+        wanted = SegmentEntry(segment=slug, change=change)
+        return [version for version in self.open_versions if version.definition.entry.on == wanted]
+
+    @property
+    def journeys_that_call(self) -> list[int]:
+        """The journeys that people may enter though no message of theirs says so."""
+        return [
+            version.journey_id
+            for version in self.open_versions
+            if isinstance(version.definition.entry.on, DateEntry | ScheduleEntry | ApiEntry)
+            or version.definition.entry.present is not Present.NEW
+        ]
+
+    @property
+    def open_versions(self) -> Iterator[LiveVersion]:
+        """The versions that people may enter now."""
+        return (self.versions[id_] for id_ in self.open_by_slug.values())
 
     def _sets(self, kind: str, id_: int) -> Iterable[str]:
         """The traits that a rule may write."""
@@ -200,22 +246,30 @@ def _load(revision: int) -> Rules:
         reads["computed", id_] = trait.definition.reads
     for id_, version in versions.items():
         if version.is_open:
-            if isinstance(on := version.definition.entry.on, EventCount):
-                rules.append(LiveRule(id=("entry", id_), condition=on))
+            rules += _entry_rules(id_, version)
             reads["entry", id_] = version.reads
         if version.asks is not None:
             rules.append(LiveRule(id=("run", id_), condition=version.asks))
         reads["run", id_] = version.reads
-    company = Company.objects.filter(id=1).first()
-    zone = company.time_zone if company else "UTC"
+    company = company_rules()
     return Rules(
         revision=revision,
         readers=_readers(reads),
-        at_birth=_at_birth(segments.values(), zone=zone),
+        at_birth=_at_birth(segments.values(), zone=company.zone),
         network=RuleNetwork(rules, engine=settings.RULES_ENGINE),
         segments=segments,
         computed=computed,
         versions=versions,
         reads=reads,
-        company_zone=zone,
+        open_by_slug={version.slug: id_ for id_, version in versions.items() if version.is_open},
+        company=company,
     )
+
+
+def _entry_rules(id_: int, version: LiveVersion) -> Iterator[LiveRule]:
+    """What touches an entry: its message, or its date. Segments tell of themselves."""
+    match version.definition.entry.on:
+        case EventCount() as on:
+            yield LiveRule(id=("entry", id_), condition=on)
+        case DateEntry(path=path):
+            yield LiveRule(id=("entry", id_), condition=date_condition(path))

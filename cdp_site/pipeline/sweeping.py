@@ -6,36 +6,64 @@ hour's stop of the drain changes when something is decided, not what.
 """
 
 import logging
-from collections.abc import Collection, Sequence
+import time
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from cdp_site.pipeline.deciding import Decider
 from cdp_site.pipeline.retrying import is_passing, retrying
 from cdp_site.pipeline.rules import RuleId, Rules, current_rules
-from journeys.models import Run
+from journeys.live import company_rules
+from journeys.models import EntryDue, Run
+from journeys.planning import call_by_timetables, plan_waiting
 from profiles import partitions, store
 from profiles.store.write import Changes
 from segments.models import ComputedDue, SegmentDue
 
+Find = Callable[[Rules], list[QuerySet[Any]]]
+
 logger = logging.getLogger(__name__)
 
 _PEOPLE = 500
-_ROUNDS = 20
+_SECONDS = 2.0  # then the next wake-up goes on, so that a worker is free for messages
+_BULK_SECONDS = 30.0
 IN_FLIGHT = timedelta(milliseconds=200)  # a message received just now may not be committed yet
 
 
-def sweep() -> dict[str, int]:
-    """Advance runs that are due, for a bounded number of people; more are left for the next wake-up."""
+def sweep(now: datetime | None = None) -> dict[str, int]:
+    """Decide what is due, for a bounded number of people; more are left for the next wake-up.
+
+    Args:
+        now: what time it is; left out, it goes on while this runs.
+    """
+    call_by_timetables(company=company_rules(), until=limit_of_timers(now or timezone.now()))
+    return _sweep(_due_now, now=now, seconds=_SECONDS)
+
+
+def call_in_present(now: datetime | None = None) -> dict[str, int]:
+    """Find who is to be asked to enter journeys that were published, and ask those who are present.
+
+    They are many at once and in no hurry, so this is no business of the cluster that serves messages.
+    """
+    ends_at = time.monotonic() + _BULK_SECONDS
+    planned = plan_waiting(company=company_rules(), now=now or timezone.now(), ends_at=ends_at)
+    left = max(0.0, ends_at - time.monotonic())
+    return planned | _sweep(_present, now=now, seconds=left)
+
+
+def _sweep(find: Find, *, now: datetime | None, seconds: float) -> dict[str, int]:
     counts = {"people": 0, "queued": 0}
     after: datetime | None = None
-    for _ in range(_ROUNDS):
+    ends_at = time.monotonic() + seconds
+    while time.monotonic() <= ends_at:
         try:
-            people, queued, after = retrying(partial(_sweep_some, after))
+            people, queued, after = retrying(partial(_sweep_some, find, after, now or timezone.now()))
         except partitions.DecisionDaysMissing as need:
             partitions.ensure_decision_days(need.days)
             continue
@@ -53,16 +81,16 @@ def limit_of_timers(now: datetime) -> datetime:
     return latest if waiting is None else min(latest, waiting)
 
 
-def _sweep_some(after: datetime | None) -> tuple[int, int, datetime | None]:
+def _sweep_some(find: Find, after: datetime | None, now: datetime) -> tuple[int, int, datetime | None]:
     """Advance some people's runs; the last value says where to go on, None at the end."""
     with transaction.atomic():
         rules = current_rules()
-        until = limit_of_timers(timezone.now())
-        candidates = _candidates(rules, after=after, until=until)
+        until = limit_of_timers(now)
+        candidates = _candidates(find(rules), after=after, until=until)
         if not candidates:
             return 0, 0, None
         people = sorted({person for _, person in candidates})
-        moved, queued = _advance_or_split(people, rules=rules, until=until)
+        moved, queued = _advance_or_split(people, rules=rules, until=until, clock=now)
         if queued:
             with connection.cursor() as cursor:
                 cursor.execute("NOTIFY deliveries")
@@ -70,11 +98,28 @@ def _sweep_some(after: datetime | None) -> tuple[int, int, datetime | None]:
     return moved, queued, candidates[-1][0] if is_full else None
 
 
-def _candidates(rules: Rules, *, after: datetime | None, until: datetime) -> list[tuple[datetime, int]]:
+def _due_now(rules: Rules) -> list[QuerySet[Any]]:
+    """The rows that say when somebody is due."""
+    entries = EntryDue.objects.filter(journey_id__in=rules.journeys_that_call)
+    return [
+        Run.objects.open().filter(version_id__in=list(rules.versions)),
+        SegmentDue.objects.all(),
+        ComputedDue.objects.all(),
+        entries.exclude(cause=EntryDue.Cause.PRESENT),
+    ]
+
+
+def _present(rules: Rules) -> list[QuerySet[Any]]:
+    journeys = rules.journeys_that_call
+    return [EntryDue.objects.filter(journey_id__in=journeys, cause=EntryDue.Cause.PRESENT)]
+
+
+def _candidates(
+    sources: Iterable[QuerySet[Any]], *, after: datetime | None, until: datetime
+) -> list[tuple[datetime, int]]:
     """What is due first, (due, person); nobody is locked yet, so it may have been done when they are."""
-    runs = Run.objects.open().filter(version_id__in=list(rules.versions))
     found: list[tuple[datetime, int]] = []
-    for rows in (runs, SegmentDue.objects.all(), ComputedDue.objects.all()):
+    for rows in sources:
         due = rows.filter(due_at__lte=until, **({} if after is None else {"due_at__gte": after}))
         found += cast(
             list[tuple[datetime, int]], due.order_by("due_at").values_list("due_at", "person_id")[:_PEOPLE]
@@ -82,11 +127,13 @@ def _candidates(rules: Rules, *, after: datetime | None, until: datetime) -> lis
     return sorted(found)[:_PEOPLE]
 
 
-def _advance_or_split(people: Sequence[int], *, rules: Rules, until: datetime) -> tuple[int, int]:
+def _advance_or_split(
+    people: Sequence[int], *, rules: Rules, until: datetime, clock: datetime
+) -> tuple[int, int]:
     """Advance people; where that fails, halve them until the one at fault stands alone and is parked."""
     try:
         with transaction.atomic():
-            return advance_people(people, rules=rules, until=until)
+            return advance_people(people, rules=rules, until=until, clock=clock)
     except partitions.DecisionDaysMissing:
         raise
     except Exception as error:
@@ -96,8 +143,8 @@ def _advance_or_split(people: Sequence[int], *, rules: Rules, until: datetime) -
             logger.exception("what is due of person %s cannot be decided", people[0])
             return _park(people[0], error, rules=rules, until=until)
     middle = len(people) // 2
-    first = _advance_or_split(people[:middle], rules=rules, until=until)
-    second = _advance_or_split(people[middle:], rules=rules, until=until)
+    first = _advance_or_split(people[:middle], rules=rules, until=until, clock=clock)
+    second = _advance_or_split(people[middle:], rules=rules, until=until, clock=clock)
     return first[0] + second[0], first[1] + second[1]
 
 
@@ -106,6 +153,7 @@ def advance_people(
     *,
     rules: Rules,
     until: datetime,
+    clock: datetime | None = None,
     asked: Collection[RuleId] = (),
     skip_locked: bool = True,
 ) -> tuple[int, int]:
@@ -116,10 +164,11 @@ def advance_people(
     """
     states = store.load_people(people, skip_locked=skip_locked)
     changes = Changes(states=states)
-    decider = Decider(rules, states, changes.traits)
+    decider = Decider(rules, states, changes.traits, clock=clock)
     decider.runs.load(list(states))
     decider.dues.load_due(list(states), until=until)
     decider.computed_dues.load_due(list(states), until=until)
+    decider.load_entrants(list(states), until=until)
     due = {person: decider.due_rules(person, until=until).union(asked) for person in states}
     decider.load(due, now=until, until=until)
     for person in states:

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from cdp_site.pipeline.deciding import Decider
 from cdp_site.pipeline.rules import RuleId, Rules
@@ -28,12 +29,13 @@ class Walk:
 
     changes: Changes
     rules: Rules
+    clock: datetime  # what time it is
     decider: Decider = field(init=False)
     marks: dict[int, frozenset[RuleId]] = field(default_factory=dict)  # arrival -> rules its event touches
     born: set[int] = field(default_factory=set)  # new people whose first message was looked at
 
     def __post_init__(self) -> None:
-        self.decider = Decider(self.rules, self.changes.states, self.changes.traits)
+        self.decider = Decider(self.rules, self.changes.states, self.changes.traits, clock=self.clock)
 
     def prepare(self) -> None:
         """Find out whom rules will be asked about, and read what they need to know of them."""
@@ -45,6 +47,7 @@ class Walk:
             self.decider.dues.load_due(existing, until=max(moments))
         if self.rules.computed:
             self.decider.computed_dues.load_due(existing, until=max(moments))
+        self.decider.load_entrants(existing, until=max(moments))
         marked: dict[int, set[RuleId]] = defaultdict(set)
         need_values = {person for merge, _ in self.changes.merges for person in (merge.old, merge.new)}
         for item in self.changes.arrived:

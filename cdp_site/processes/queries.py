@@ -27,7 +27,11 @@ SELECT least(
      WHERE ended_at IS NULL AND due_at > coalesce(%(after)s, '-infinity'::timestamptz)),
     (SELECT min(due_at) FROM segments_due WHERE due_at > coalesce(%(after)s, '-infinity'::timestamptz)),
     (SELECT min(due_at) FROM segments_computed_due
-     WHERE due_at > coalesce(%(after)s, '-infinity'::timestamptz))
+     WHERE due_at > coalesce(%(after)s, '-infinity'::timestamptz)),
+    (SELECT min(due_at) FROM journeys_entry_due
+     WHERE cause <> 'present' AND due_at > coalesce(%(after)s, '-infinity'::timestamptz)),
+    (SELECT min(next_at) FROM journeys_journey
+     WHERE state = 'live' AND next_at > coalesce(%(after)s, '-infinity'::timestamptz))
 )
 """
 # The index is (destination, due_at): step from destination to destination, one probe each. What no sender

@@ -4,6 +4,7 @@ Everything is set-wise: runs are read once per batch, decided in memory by the p
 once. `cdp_site.pipeline` owns the order of things; this package knows no messages but the one it is given.
 """
 
+from journeys.live.company import company_rules
 from journeys.live.entrants import Entrant, Entrants
 from journeys.live.limits import Limits
 from journeys.live.runs import LedgerLine, OpenRun, Runs, entry_document, read_entry
@@ -18,6 +19,7 @@ __all__ = [
     "LiveVersion",
     "OpenRun",
     "Runs",
+    "company_rules",
     "entry_document",
     "live_versions",
     "read_entry",

@@ -16,32 +16,33 @@ from profiles.arrays import bare
 class Limits:
     """The limits of one transaction."""
 
-    _sent: dict[int, list[tuple[int, Sent]]] = field(default_factory=lambda: defaultdict(list))
+    _sent: dict[int, list[Sent]] = field(default_factory=lambda: defaultdict(list))
+    _decided: dict[int, list[tuple[int, Sent]]] = field(default_factory=lambda: defaultdict(list))
     _places: dict[tuple[int, str], dict[datetime, int]] = field(default_factory=dict)
     _taken: dict[tuple[int, str, datetime], int] = field(default_factory=lambda: defaultdict(int))
 
     def load(self, people: Collection[int], *, since: datetime) -> None:
         """Read what these people got or may still get; they must be locked."""
-        for person, run, at, message_class in sent_lately(people, since=since):
-            self._sent[person].append((run, Sent(at=at, message_class=message_class)))
+        for person, at, message_class in sent_lately(people, since=since):
+            self._sent[person].append(Sent(at=at, message_class=message_class))
 
     def sent_to(self, person: int) -> list[Sent]:
         """What left for the person, or may still leave."""
-        return [sent for _run, sent in self._sent.get(person, ())]
+        return [*self._sent.get(person, ()), *(sent for _run, sent in self._decided.get(person, ()))]
 
     def add(self, person: int, *, run: int, sent: Sent) -> None:
         """Count a message that was decided."""
-        self._sent[person].append((run, sent))
+        self._decided[person].append((run, sent))
 
-    def take_back(self, person: int, *, run: int, since: datetime) -> None:
+    def take_back(self, run: int) -> None:
         """Discount what a run decided in this transaction, for it is cancelled."""
-        self._sent[person] = [
-            (other, sent) for other, sent in self._sent[person] if other != run or sent.at < since
-        ]
+        for person, decided in self._decided.items():
+            self._decided[person] = [(other, sent) for other, sent in decided if other != run]
 
     def absorb(self, *, old: int, new: int) -> None:
         """Count for the survivor what a merged person got."""
         self._sent[new] += self._sent.pop(old, [])
+        self._decided[new] += self._decided.pop(old, [])
 
     def place(self, journey: int, channel: str, throttle: Throttle, now: datetime) -> datetime:
         """Take the first free place; give when its period begins, or `now` if that has begun."""

@@ -40,6 +40,15 @@ def repoint_people(old: Sequence[int], new: Sequence[int], *, at: Sequence[datet
                 f"UPDATE {table} AS t SET person_id = m.new FROM {pairs} WHERE t.person_id = m.old",
                 [list(old), list(new)],
             )
+        # A date is found anew from the survivor's traits; what else they are to be asked goes on.
+        cursor.execute(
+            "DELETE FROM journeys_entry_due WHERE person_id = ANY(%s::bigint[]) AND cause = 'date'",
+            [list(old)],
+        )
+        cursor.execute(
+            f"UPDATE journeys_entry_due AS t SET person_id = m.new FROM {pairs} WHERE t.person_id = m.old",
+            [list(old), list(new)],
+        )
 
 
 _COLUMNS = (

@@ -21,6 +21,11 @@ class Migration(migrations.Migration):
             name="plan_cursor",
             field=models.BigIntegerField(null=True),
         ),
+        migrations.AddField(
+            model_name="journey",
+            name="plans_present",
+            field=models.BooleanField(default=False),
+        ),
         migrations.CreateModel(
             name="EntryDue",
             fields=[

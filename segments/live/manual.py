@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from django.db import connection
@@ -29,6 +29,7 @@ class Manual:
     """What was said by hand about the people of one transaction."""
 
     _said: dict[int, dict[str, list[ByHand]]] = field(default_factory=lambda: defaultdict(dict))
+    _new: list[tuple[int, str, bool, datetime, str]] = field(default_factory=list)
 
     def load(self, people: Collection[int], *, states: Mapping[int, PersonState]) -> None:
         """Read what was said about these people, and show it in their states; they must be locked."""
@@ -68,6 +69,37 @@ class Manual:
             if any(now in (said.at, said.ended_at) for said in all_said)
         }
 
+    def say(self, state: PersonState, slug: str, *, is_added: bool, by: str, now: datetime) -> bool:
+        """Add somebody to a segment or remove them, in memory until `write`; tell whether that is new."""
+        said = self._said[state.person_id].setdefault(slug, [])
+        standing = next((one for one in said if one.is_in_force(now)), None)
+        if standing is not None and standing.is_added is is_added:
+            return False
+        if standing is not None:
+            said[said.index(standing)] = replace(standing, ended_at=now)
+        said.append(ByHand(is_added=is_added, at=now, ended_at=None))
+        stays = state.lists.setdefault(slug, [])
+        if is_added:
+            stays.append(Stay(entered_at=now))
+        elif stays and stays[-1].left_at is None:
+            stays[-1] = replace(stays[-1], left_at=now)
+        self._new.append((state.person_id, slug, is_added, now, by))
+        return True
+
+    def write(self, *, survivor: Mapping[int, int]) -> None:
+        """Write what was said here, each word ending the one before it."""
+        for person, slug, is_added, at, by in self._new:
+            values: dict[str, int | str | bool | datetime] = {
+                "slug": slug,
+                "added": is_added,
+                "at": at,
+                "by": by,
+            }
+            values["person"] = survivor.get(person, person)
+            with connection.cursor() as cursor:
+                for statement in _SAY:
+                    cursor.execute(statement, values)
+
     def absorb(self, *, old: int, new: int) -> None:
         """Give what was said of a merged person to the survivor; the newest word in force stays."""
         for slug, said in self._said.pop(old, {}).items():
@@ -80,6 +112,15 @@ def repoint_manual(old: Sequence[int], new: Sequence[int]) -> None:
         for statement in _REPOINT:
             cursor.execute(statement, {"old": list(old), "new": list(new)})
 
+
+_SAY = (
+    "UPDATE segments_manual AS m SET ended_at = greatest(m.at, %(at)s) FROM segments_segment AS s"
+    " WHERE s.slug = %(slug)s AND m.segment_id = s.id AND m.person_id = %(person)s AND m.ended_at IS NULL",
+    # Nobody is on a list but by hand: to end the word is enough.
+    "INSERT INTO segments_manual (segment_id, person_id, is_added, at, by)"
+    " SELECT s.id, %(person)s, %(added)s, %(at)s, %(by)s FROM segments_segment AS s"
+    """ WHERE s.slug = %(slug)s AND (%(added)s OR s.condition -> 'if' <> '{"any": []}')""",
+)
 
 _PAIRS = "unnest(%(old)s::bigint[], %(new)s::bigint[]) AS pair (old, new)"
 _REPOINT = (
