@@ -15,6 +15,7 @@ from cdp_site.models import ApiToken, Company
 from cdp_site.tokens import issue_token
 from cdp_site.web import Role
 from segments.revision import change_rules
+from segments.services import rebuild_local
 
 PASSWORD_BYTES = 12
 
@@ -122,12 +123,14 @@ def revoke_token(token: ApiToken, *, actor: str) -> None:
 
 
 def set_time_zone(zone: str, *, actor: str) -> None:
-    """Set the zone of people whose own is not known. Rules about days follow from the next message on."""
+    """Set the zone of people whose own is not known. Segments that ask about days are built anew."""
     with transaction.atomic():
         change_rules()
         company, _is_new = Company.objects.select_for_update().get_or_create(id=1)
         before = company.time_zone
         Company.objects.filter(id=1).update(time_zone=zone)
+        if zone != before:
+            rebuild_local(actor=actor)
         audit.record(
             actor,
             "company.time_zone",

@@ -11,11 +11,12 @@ from django.db.models import Max
 from django_q.tasks import async_task
 
 from cdp_site import audit
+from segments.domain.computed import Compute
 from segments.domain.conditions import reads
 from segments.domain.parse import ConditionError, parse_condition, to_json
 from segments.domain.phrases import Phrase, gettext_noop
 from segments.live import conditions_in_force, live_segments
-from segments.models import Segment, SegmentVersion
+from segments.models import ComputedTrait, Segment, SegmentVersion
 from segments.network import prove
 from segments.queries import used_in
 from segments.revision import change_rules, hold_rules
@@ -150,6 +151,21 @@ def resume_segment(slug: str, *, actor: str, now: datetime) -> Segment:
     _have_built(segment)
     transaction.on_commit(wake_builder)
     return _change_state(segment, Segment.State.LIVE, actor=actor, verb="segment.resume", now=now)
+
+
+def rebuild_local(*, actor: str) -> None:
+    """Have everybody asked again about segments whose answer depends on where people live.
+
+    Call it in the transaction that changed the company's zone, which holds the rules.
+    """
+    local = [live for live in live_segments() if live.reads.needs_zone]
+    for segment in Segment.objects.filter(pk__in=[live.id for live in local]).order_by("pk"):
+        _have_built(segment)
+        _record(actor, "segment.rebuild", segment, after={"reason": "time zone"})
+    ComputedTrait.objects.live().filter(definition__compute=Compute.DAYS_SINCE).update(
+        built_at=None, build_cursor=0
+    )
+    transaction.on_commit(wake_builder)
 
 
 def _have_built(segment: Segment) -> None:
