@@ -34,8 +34,10 @@
   // Leaving a field by pressing a button changes the field first: the answer to that must not take the
   // button away before it is let go.
   // The press itself sends everything, so the change then needs no request of its own.
-  let isDown = false, isPressed = false;
-  document.addEventListener("pointerdown", () => { isDown = true; isPressed = false; }, true);
+  let isDown = false, isPressed = false, pressed = null;
+  document.addEventListener("pointerdown", (event) => { isDown = true; isPressed = false; pressed = event.target.closest("#rule button[id]"); }, true);
+  // An answer may also come between pressing and letting go: the new button is then the one that was meant.
+  document.addEventListener("pointerup", () => { if (pressed && !pressed.isConnected) document.getElementById(pressed.id)?.click(); pressed = null; }, true);
   for (const name of ["pointerup", "pointercancel"]) document.addEventListener(name, () => { isDown = false; }, true);
   document.addEventListener("submit", () => { isPressed = true; }, true);
   document.addEventListener("htmx:confirm", (event) => {

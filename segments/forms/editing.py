@@ -264,6 +264,38 @@ def _turned(row: Row, kind: Kind, root: Row) -> Row:
 # -- undo and redo -------------------------------------------------------------------------------------
 
 
+# What a page shows, and a browser therefore sends, where a row does not say it.
+_SHOWN: Final = {
+    "during": "ever",
+    "during_unit": "days",
+    "unit": "days",
+    "for_unit": "days",
+    "within_unit": "hours",
+    "for_op": "at_least",
+    "count_op": "at_least",
+    "source": "property",
+    "which": "last",
+    "total": "sum",
+    "returns": "today",
+    "engagement": "opened",
+    "channel": "email",
+    "by": "human",
+}
+
+
+def _essence(state: Any) -> list[Any]:
+    """A state without what is empty or as usual: two that look alike are alike."""
+    return [
+        [
+            id_,
+            parent,
+            kind,
+            {key: value for key, value in fields.items() if value not in ("", _SHOWN.get(key))},
+        ]
+        for id_, parent, kind, fields in state
+    ]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
     """The states of a form, which travel with it: the server keeps nothing."""
@@ -287,7 +319,7 @@ class History:
     def with_state(self, root: Row) -> "History":
         """Add a state, unless it is the one on the page; what was undone before is gone then."""
         state = to_state(root)
-        if state == self.shown:
+        if self.states and _essence(state) == _essence(self.shown):
             return self
         states = (*self.states[: self.at + 1], state)[-MOST_STATES:]
         return replace(self, states=states, at=len(states) - 1)

@@ -354,6 +354,12 @@ class TestHistory:
         assert not back.with_state(states[2]).can_redo
         assert opened(history.sealed()) == history
 
+    def test_what_looks_alike_is_one_state(self) -> None:
+        history = History().with_state(read({"all": [{"known": "email"}, {"engagement": "opened"}]}))
+        sent = read({"all": [{"known": "email"}, {"engagement": "opened"}]})
+        sent.nodes[1].fields |= {"by": "human", "channel": "email", "journey": "", "during_unit": "days"}
+        assert history.with_state(sent) is history
+
     def test_is_bounded(self) -> None:
         history = History()
         for number in range(40):
