@@ -33,6 +33,9 @@ def main(url: str, user: str, password: str) -> None:
         page.wait_for_load_state("networkidle")
         page.get_by_role("button", name="Show all of it").click()
         page.screenshot(path=PICTURES / "journey.png")
+        page.goto(f"{url}/segments/+new/?from=viewed-and-left")
+        page.wait_for_load_state("networkidle")
+        page.screenshot(path=PICTURES / "segment.png")
         browser.close()
 
 
