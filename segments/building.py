@@ -160,7 +160,8 @@ def settle_portion(
         return None
     states = store.load_people(people, skip_locked=False)
     now = clock()
-    entered, left = _move(work, list(states), now=now)
+    reason = {"node": "built", "version": work.version}
+    entered, left = move_people(work.segment, list(states), now=now, reason=reason)
     if work.is_watched:
         write_dues([(person, work.segment.id, now) for person in sorted({*entered, *left})])
     unwatched = turning.difference(entered, left) if work.is_watched else turning
@@ -174,17 +175,16 @@ def settle_portion(
     return len(entered), len(left)
 
 
-def _move(work: Work, people: Sequence[int], *, now: datetime) -> tuple[list[int], list[int]]:
-    """Let people in and out by one query each; give who entered and who left."""
+def move_people(
+    segment: LiveSegment, people: Sequence[int], *, now: datetime, reason: dict[str, Any]
+) -> tuple[list[int], list[int]]:
+    """Let locked people in and out by one query each; give who entered and who left."""
     places: dict[str, Any] = {
-        "segment": Literal(work.segment.id),
+        "segment": Literal(segment.id),
         "people": Literal(list(people)),
         "now": Literal(now),
-        "query": belonging_query(
-            work.segment.id, work.segment.condition, scope_of(now=now, people=list(people))
-        ),
+        "query": belonging_query(segment.id, segment.condition, scope_of(now=now, people=list(people))),
     }
-    reason = {"node": "built", "version": work.version}
     with connection.cursor() as cursor:
         cursor.execute(_ENTER.format(**places, why=Literal(Jsonb({"entered": reason | {"held": True}}))))
         entered = [row[0] for row in cursor.fetchall()]

@@ -16,6 +16,7 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from cdp_site.pipeline.crowds import settle_crowds
 from cdp_site.pipeline.deciding import Decider
 from cdp_site.pipeline.retrying import is_passing, retrying
 from cdp_site.pipeline.rules import RuleId, Rules, current_rules
@@ -36,14 +37,18 @@ _BULK_SECONDS = 30.0
 IN_FLIGHT = timedelta(milliseconds=200)  # a message received just now may not be committed yet
 
 
-def sweep(now: datetime | None = None) -> dict[str, int]:
+def sweep(now: datetime | None = None, *, seconds: float = _SECONDS) -> dict[str, int]:
     """Decide what is due, for a bounded number of people; more are left for the next wake-up.
 
     Args:
         now: what time it is; left out, it goes on while this runs.
+        seconds: after which no further round begins.
     """
-    call_by_timetables(company=company_rules(), until=limit_of_timers(now or timezone.now()))
-    return _sweep(_due_now, now=now, seconds=_SECONDS)
+    until = limit_of_timers(now or timezone.now())
+    call_by_timetables(company=company_rules(), until=until)
+    moved, is_done = retrying(partial(settle_crowds, until=until))
+    counts = _sweep(_due_now, now=now, seconds=seconds if is_done else 0.0)
+    return counts | {"people": counts["people"] + moved}
 
 
 def call_in_present(now: datetime | None = None) -> dict[str, int]:
@@ -52,7 +57,8 @@ def call_in_present(now: datetime | None = None) -> dict[str, int]:
     They are many at once and in no hurry, so this is no business of the cluster that serves messages.
     """
     ends_at = time.monotonic() + _BULK_SECONDS
-    planned = plan_waiting(company=company_rules(), now=now or timezone.now(), ends_at=ends_at)
+    until = limit_of_timers(now or timezone.now())  # so that they are due at once
+    planned = plan_waiting(company=company_rules(), now=until, ends_at=ends_at)
     left = max(0.0, ends_at - time.monotonic())
     return planned | _sweep(_present, now=now, seconds=left)
 
@@ -61,9 +67,12 @@ def _sweep(find: Find, *, now: datetime | None, seconds: float) -> dict[str, int
     counts = {"people": 0, "queued": 0}
     after: datetime | None = None
     ends_at = time.monotonic() + seconds
-    while time.monotonic() <= ends_at:
+    # Behind a crowd that takes minutes nobody else should wait: what came due last has one turn first.
+    is_newest = True
+    while is_newest or time.monotonic() <= ends_at:
+        work = partial(_sweep_some, find, after, now or timezone.now(), is_newest=is_newest)
         try:
-            people, queued, after = retrying(partial(_sweep_some, find, after, now or timezone.now()))
+            people, queued, after = retrying(work)
         except partitions.DecisionDaysMissing as need:
             partitions.ensure_decision_days(need.days)
             continue
@@ -71,6 +80,8 @@ def _sweep(find: Find, *, now: datetime | None, seconds: float) -> dict[str, int
         counts["queued"] += queued
         if after is None:
             break
+        if is_newest:
+            is_newest, after = False, None
     return counts
 
 
@@ -81,12 +92,14 @@ def limit_of_timers(now: datetime) -> datetime:
     return latest if waiting is None else min(latest, waiting)
 
 
-def _sweep_some(find: Find, after: datetime | None, now: datetime) -> tuple[int, int, datetime | None]:
+def _sweep_some(
+    find: Find, after: datetime | None, now: datetime, *, is_newest: bool = False
+) -> tuple[int, int, datetime | None]:
     """Advance some people's runs; the last value says where to go on, None at the end."""
     with transaction.atomic():
         rules = current_rules()
         until = limit_of_timers(now)
-        candidates = _candidates(find(rules), after=after, until=until)
+        candidates = _candidates(find(rules), after=after, until=until, is_newest=is_newest)
         if not candidates:
             return 0, 0, None
         people = sorted({person for _, person in candidates})
@@ -115,16 +128,17 @@ def _present(rules: Rules) -> list[QuerySet[Any]]:
 
 
 def _candidates(
-    sources: Iterable[QuerySet[Any]], *, after: datetime | None, until: datetime
+    sources: Iterable[QuerySet[Any]], *, after: datetime | None, until: datetime, is_newest: bool = False
 ) -> list[tuple[datetime, int]]:
-    """What is due first, (due, person); nobody is locked yet, so it may have been done when they are."""
+    """What is due first, or last, (due, person); nobody is locked yet, so it may be done by then."""
+    order = "-due_at" if is_newest else "due_at"
     found: list[tuple[datetime, int]] = []
     for rows in sources:
         due = rows.filter(due_at__lte=until, **({} if after is None else {"due_at__gte": after}))
         found += cast(
-            list[tuple[datetime, int]], due.order_by("due_at").values_list("due_at", "person_id")[:_PEOPLE]
+            list[tuple[datetime, int]], due.order_by(order).values_list("due_at", "person_id")[:_PEOPLE]
         )
-    return sorted(found)[:_PEOPLE]
+    return sorted(found, reverse=is_newest)[:_PEOPLE]
 
 
 def _advance_or_split(

@@ -18,6 +18,7 @@ _GROUPS: Final[Mapping[str, str]] = {
 _EVENTS: Final[Mapping[str, str]] = {
     "built": gettext_noop("Everybody was asked when the segment was published"),
     "archived": gettext_noop("The segment was put away"),
+    "clock": gettext_noop("The moment had come, for many people at once"),
     "manual": gettext_noop("Somebody said so by hand"),
 }
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from typing import Final
 
 from django.db import transaction
@@ -74,7 +75,7 @@ def change_members(slug: str, people: Sequence[int], *, mode: Mode, actor: str, 
         object_id=slug,
         after={"people": len(people), "added": changed.added, "removed": changed.removed},
     )
-    wake("runs")
+    transaction.on_commit(partial(wake, "runs"))
     return changed
 
 
