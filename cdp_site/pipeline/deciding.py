@@ -41,7 +41,7 @@ from journeys.domain.engine import (
     started,
 )
 from journeys.domain.entering import carried_over, occasion
-from journeys.domain.nodes import DateEntry
+from journeys.domain.nodes import DateEntry, SegmentEntry
 from journeys.domain.settings import Sent, zone_of
 from journeys.live import Entrant, Entrants, LedgerLine, Limits, LiveVersion, OpenRun, Runs, write_runs
 from journeys.live import repoint_people as repoint_runs
@@ -391,6 +391,11 @@ class Decider:
         if version is None:
             return
         facts = self._facts(person, event=None)
+        on = version.definition.entry.on
+        if entrant.cause == EntryDue.Cause.PRESENT and isinstance(on, SegmentEntry):
+            stays = facts.stays.get(on.segment)
+            if not stays or stays[-1].left_at is not None:
+                return  # gone meanwhile
         name = _OCCASIONS[EntryDue.Cause(entrant.cause)]
         entry = occasion(name, at=now, cause=None, facts=facts, properties=entrant.properties)
         self._admit(person, version, entry=entry, event=None, now=now)

@@ -107,7 +107,12 @@ class Rules:
         """The versions that begin with somebody entering or leaving a segment."""
         change = Crossing.ENTERED if is_entered else Crossing.LEFT
         wanted = SegmentEntry(segment=slug, change=change)
-        return [version for version in self.open_versions if version.definition.entry.on == wanted]
+        entries = ((version, version.definition.entry) for version in self.open_versions)
+        return [
+            version
+            for version, entry in entries
+            if entry.on == wanted and entry.present is not Present.PRESENT
+        ]
 
     @property
     def journeys_that_call(self) -> list[int]:
@@ -268,6 +273,8 @@ def _load(revision: int) -> Rules:
 
 def _entry_rules(id_: int, version: LiveVersion) -> Iterator[LiveRule]:
     """What touches an entry: its message, or its date. Segments tell of themselves."""
+    if version.definition.entry.present is Present.PRESENT:
+        return
     match version.definition.entry.on:
         case EventCount() as on:
             yield LiveRule(id=("entry", id_), condition=on)

@@ -50,12 +50,16 @@ def put(
     accept(source_id=source.pk, received_at=received_at or timezone.now(), lanes=outcome.lanes)
 
 
-def drain() -> dict[str, int]:
-    """Store and decide everything that waits."""
+def drain(now: datetime | None = None) -> dict[str, int]:
+    """Store and decide everything that waits.
+
+    Args:
+        now: what time it is.
+    """
     forget_rules()
     total: dict[str, int] = {}
     for lane in range(16):
-        while any((counts := drain_lane(lane)).values()):
+        while any((counts := drain_lane(lane, now=now)).values()):
             for name, number in counts.items():
                 total[name] = total.get(name, 0) + number
     return total
