@@ -77,9 +77,10 @@ def _counted(rows: Rows, leaf: EventCount, sign: SQL, number: int) -> Composable
     is_any = (number, sign) == (1, SQL(">="))
     if isinstance(leaf.during, Ever) and not leaf.where and leaf.name != "*":
         if is_any:  # the first one tells, as of any moment
+            several = SQL(" GROUP BY 1") if leaf.name.endswith("*") else SQL("")
             return SQL(
-                "SELECT t.person_id FROM profiles_persontotal AS t WHERE {} AND t.first_at <= {}{} GROUP BY 1"
-            ).format(named(leaf.name, SQL("t.name_id")), rows.now, rows.among(SQL("t.person_id")))
+                "SELECT t.person_id FROM profiles_persontotal AS t WHERE {} AND t.first_at <= {}{}{}"
+            ).format(named(leaf.name, SQL("t.name_id")), rows.now, rows.among(SQL("t.person_id")), several)
         if _has_totals(rows, leaf):
             often = SQL("sum(t.count) - coalesce(max(a.count), 0) {} {}").format(sign, Literal(number))
             return _from_totals(rows, leaf, often)

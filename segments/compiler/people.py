@@ -148,35 +148,59 @@ def _stayed(
 
 
 def _has_been(rows: Rows, leaf: HasBeen) -> Composable:
-    """The history read backwards: the changes up to the first that breaks the test are its stay."""
+    """It has held since a moment if the change in force then passes, and none since then fails.
+
+    Grouped, not read in order: sorting the histories of everybody would cost more than all the rest.
+    """
+    began = at(rows.scope.now - leaf.length.exact())
+    holds_unset = holds_for(None, leaf.comparison, Moment(now=rows.scope.now, zone="UTC"))
+    is_long = SQL("(count(*) FILTER (WHERE NOT passes AND at > {}) = 0 AND {})").format(
+        began, _in_force(rows, leaf, began, unset=holds_unset)
+    )
+    lasting = SQL("SELECT g.person_id FROM ({}) AS g GROUP BY g.person_id HAVING {}")
+    changes = _changes(rows, leaf, SQL(""))
+    if leaf.span is Span.LESS_THAN:
+        is_now = _in_force(rows, leaf, rows.now, unset=holds_unset)
+        return rows.is_among(lasting.format(changes, SQL("{} AND NOT {}").format(is_now, is_long)))
+    if not holds_unset:
+        return rows.is_among(lasting.format(changes, is_long))
+    # It held before anything was set: those who have no history have been so since ever.
+    return SQL("(NOT {})").format(rows.is_among(lasting.format(changes, SQL("NOT {}").format(is_long))))
+
+
+def _in_force(rows: Rows, leaf: HasBeen, moment: Composable, *, unset: bool) -> Composable:
+    """Whether the latest change up to a moment passes; of two at one instant, that which arrived later."""
+    latest = SQL(
+        "SELECT c.passes FROM ({}) AS c ORDER BY c.at DESC, c.arrival DESC, c.id DESC LIMIT 1"
+    ).format(_changes(rows, leaf, SQL(" AND h.person_id = g.person_id AND h.at <= {}").format(moment)))
+    passed = SQL("max(at) FILTER (WHERE passes AND at <= {})").format(moment)
+    failed = SQL("max(at) FILTER (WHERE NOT passes AND at <= {})").format(moment)
+    return SQL(
+        "CASE WHEN {passed} IS NULL AND {failed} IS NULL THEN {unset}"
+        " WHEN {passed} IS NULL THEN false WHEN {failed} IS NULL THEN true"
+        " WHEN {passed} <> {failed} THEN {passed} > {failed} ELSE ({latest}) END"
+    ).format(passed=passed, failed=failed, unset=Literal(unset), latest=latest)
+
+
+def _changes(rows: Rows, leaf: HasBeen, more: Composable) -> Composable:
+    """The trait's history up to now, and whether each value passes the test."""
     is_zoned = reads(leaf).needs_zone
-    value = at_path(SQL("h.value"), leaf.path[1:])
-    place = Place(value=value, zone=rows.event_zone(is_zoned=is_zoned), now=rows.scope.now)
-    passing = SQL(
+    place = Place(
+        value=at_path(SQL("h.value"), leaf.path[1:]),
+        zone=rows.event_zone(is_zoned=is_zoned),
+        now=rows.scope.now,
+    )
+    return SQL(
         "SELECT h.person_id, h.at, h.arrival, h.id, {passes} AS passes FROM profiles_traitchange AS h{zones}"
-        " WHERE h.key = {key} AND h.at <= {now}{among}"
+        " WHERE h.key = {key} AND h.at <= {now}{among}{more}"
     ).format(
         passes=holds(place, leaf.comparison),
         zones=SQL(" JOIN profiles_person AS q ON q.id = h.person_id") if is_zoned else SQL(""),
         key=Literal(leaf.path[0]),
         now=rows.now,
         among=rows.among(SQL("h.person_id")),
+        more=more,
     )
-    lasting = SQL(
-        "SELECT person_id FROM (SELECT person_id, at, passes, bool_and(passes) OVER (PARTITION BY person_id"
-        " ORDER BY at DESC, arrival DESC, id DESC ROWS UNBOUNDED PRECEDING) AS is_unbroken FROM ({}) AS h"
-        ") AS h GROUP BY person_id HAVING {}"
-    )
-    since = SQL("min(at) FILTER (WHERE is_unbroken)")
-    is_long = SQL("{} <= {}").format(since, at(rows.scope.now - leaf.length.exact()))
-    if not holds_for(None, leaf.comparison, Moment(now=rows.scope.now, zone="UTC")):
-        wanted = is_long if leaf.span is Span.AT_LEAST else SQL("NOT {}").format(is_long)
-        return rows.is_among(lasting.format(passing, wanted))
-    # It held before anything was set: whoever never broke it has been so since ever.
-    if leaf.span is Span.LESS_THAN:
-        return rows.is_among(lasting.format(passing, SQL("NOT bool_and(passes) AND NOT {}").format(is_long)))
-    is_not = SQL("NOT (bool_and(passes) OR coalesce({}, false))").format(is_long)
-    return SQL("(NOT {})").format(rows.is_among(lasting.format(passing, is_not)))
 
 
 def _on_list(rows: Rows, leaf: OnList) -> Composable:

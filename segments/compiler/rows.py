@@ -186,17 +186,25 @@ def named(name: str, column: Composable = _NAME) -> Composable:
 
 def named_any(names: Iterable[str], column: Composable = _NAME) -> Composable:
     """Whether an event has any of these names."""
-    if "*" in names:
+    wanted = sorted(names)
+    if "*" in wanted:
         return SQL("true")
-    is_one = [
-        SQL("starts_with(name, {})").format(Literal(name[:-1]))
-        if name.endswith("*")
-        else SQL("name = {}").format(Literal(name))
-        for name in sorted(names)
+    # Each name by itself in an array that is written out, so that the planner knows how many there are.
+    exact = [
+        SQL("(SELECT id FROM profiles_eventname WHERE name = {})").format(Literal(name))
+        for name in wanted
+        if not name.endswith("*")
     ]
-    return SQL("{} = ANY(ARRAY(SELECT id FROM profiles_eventname WHERE {}))").format(
-        column, SQL(" OR ").join(is_one)
-    )
+    starts = [
+        SQL("{} = ANY(ARRAY(SELECT id FROM profiles_eventname WHERE starts_with(name, {})))").format(
+            column, Literal(name[:-1])
+        )
+        for name in wanted
+        if name.endswith("*")
+    ]
+    if exact:
+        starts.append(SQL("{} = ANY(ARRAY[{}])").format(column, SQL(", ").join(exact)))
+    return SQL("({})").format(SQL(" OR ").join(starts))
 
 
 def _between(column: SQL, during: Between, *, zone: Composable) -> list[Composable]:

@@ -210,4 +210,7 @@ def _total_seen(leaf: EventTotal, values: list[Json]) -> Json:
     if leaf.kind is not TotalKind.AVERAGE:
         return short(_total(leaf, values))
     numbers = _numbers(values)
-    return short(round(_sum(numbers) / len(numbers), 6)) if numbers else None
+    if not numbers:
+        return None
+    average = float(Fraction(_sum(numbers)) / len(numbers))
+    return short(Decimal(repr(average)))

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from time import perf_counter
 from typing import Any
 
@@ -316,6 +317,13 @@ def test_reason__of_each_kind_of_part(document: Any, seen: Any, said: str) -> No
     reason = evaluate(parse_condition(document), facts, NOW).reason
     assert reason.seen == seen
     assert explain(reason.to_json())[0].seen == said
+
+
+def test_reason__of_an_average_may_be_as_large_as_numbers_are() -> None:
+    asked = {"total": "average", "event": "Order", "property": "n", "op": "is", "value": 1e308}
+    events = [happened("Order", ago=timedelta(days=n), properties={"n": Decimal("1e308")}) for n in (1, 2)]
+    answer = evaluate(parse_condition(asked), somebody(events=events), NOW)
+    assert (answer.holds, answer.reason.seen) == (True, 10**308)
 
 
 def test_sequence__the_message_being_processed_takes_its_place() -> None:
