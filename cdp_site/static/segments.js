@@ -10,25 +10,28 @@
   document.addEventListener("htmx:beforeRequest", (event) => {
     if (event.target.id === "rule-form") sent = new Map(all("[id][name]", one("#rule")).map((field) => [field.id, valueOf(field)]));
   });
-  let typed = [];
+  let typed = [], caret = null;
   document.addEventListener("htmx:beforeSwap", (event) => {
     if (event.detail.target.id !== "rule" || !sent) return;
     const active = document.activeElement;
+    caret = active.matches("input[type=text], textarea") ? { id: active.id, from: active.selectionStart, to: active.selectionEnd } : null;
     typed = all("[id][name]", event.detail.target)
       .filter((field) => field.tagName !== "BUTTON" && sent.has(field.id) && sent.get(field.id) !== valueOf(field))
-      .map((field) => ({ id: field.id, value: valueOf(field), at: field === active && field.type === "text" ? field.selectionStart : null }));
+      .map((field) => ({ id: field.id, value: valueOf(field) }));
     sent = null;
   });
-  document.addEventListener("htmx:afterSettle", (event) => {
+  // At once, not when all has settled: the next key may come in between. What was selected stays selected.
+  document.addEventListener("htmx:afterSwap", (event) => {
     if (event.detail.target.id !== "rule") return;
-    for (const { id, value, at } of typed) {
+    for (const { id, value } of typed) {
       const field = document.getElementById(id);
       if (!field) continue;
       if (typeof value === "boolean") field.checked = value; else field.value = value;
-      if (at !== null) field.setSelectionRange(at, at);
       field.dispatchEvent(new Event("input", { bubbles: true }));
     }
+    if (caret && document.activeElement.id === caret.id) document.activeElement.setSelectionRange(caret.from, caret.to);
     typed = [];
+    caret = null;
   });
 
   // Leaving a field by pressing a button changes the field first: the answer to that must not take the

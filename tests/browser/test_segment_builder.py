@@ -219,6 +219,12 @@ def test_by_keyboard_alone(page: Page, shop: str, sign_in: SignIn) -> None:
     write("revenue")
     to("Value", "field")
     write("200")
+    card = page.get_by_role("complementary", name="Who would be in it")
+    expect(card).to_contain_text(
+        "did “Product Viewed” (where category is “Tents”) at least 2 times in the last 30 days and"
+        " (did “Product Added”, then within 24 hours “Order Completed” or the sum of revenue over"
+        " “Order Completed” in the last 90 days is at least 200)"
+    )
     expect(count_of(page)).to_have_text("2")
     to("Save draft", backwards=True)
     keys.press("Enter")
