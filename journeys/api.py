@@ -21,10 +21,12 @@ from journeys.models import Journey
 from journeys.queries import numbers_of
 from journeys.services import (
     DraftConflict,
+    NotByApi,
     PeopleInside,
     SlugTaken,
     WrongState,
     create_journey,
+    enter_people,
     pause_journey,
     publish_journey,
     resume_journey,
@@ -34,6 +36,7 @@ from journeys.services import (
 
 REPORT_DAYS = 30
 MOST_REPORT_DAYS = 400
+MOST_ENTERED = 10_000  # people in one request
 
 
 class JourneyInput(serializers.Serializer[Any]):
@@ -53,6 +56,22 @@ class JourneyChange(serializers.Serializer[Any]):
 class PublishInput(serializers.Serializer[Any]):
     people_inside = serializers.ChoiceField(choices=["finish", "move", "exit"], default="finish")
     revision = serializers.IntegerField(required=False)
+
+
+class EnterInput(serializers.Serializer[Any]):
+    people = serializers.ListField(
+        child=serializers.CharField(max_length=300),
+        max_length=MOST_ENTERED,
+        help_text="Customer numbers.",
+    )
+    properties = serializers.DictField(
+        default=dict, help_text="Of the entry message; the journey's key is read from them."
+    )
+
+
+class EnterOutput(serializers.Serializer[Any]):
+    asked = serializers.IntegerField(help_text="People who will be asked whether they enter.")
+    unknown = serializers.ListField(child=serializers.CharField(), help_text="Numbers that nobody has.")
 
 
 class JourneyOutput(serializers.Serializer[Any]):
@@ -193,8 +212,7 @@ class _JourneyVerb(APIView):
         except Journey.DoesNotExist as error:
             raise Http404 from error
         except WrongState as error:
-            words = _("The journey is “%(state)s”; that cannot be done now.") % {"state": error.state}
-            raise JourneyConflict(words) from error
+            raise _wrong_state(error) from error
         return Response(JourneyOutput(_journey_or_404(slug)).data)
 
 
@@ -217,6 +235,35 @@ class JourneyStop(_JourneyVerb):
 
     def change(self, slug: str, *, actor: str, now: datetime) -> Journey:
         return stop_journey(slug, actor=actor, now=now)
+
+
+class JourneyEnter(APIView):
+    """Have people asked into a journey that begins by the API; its filter and rules for coming again hold."""
+
+    permission_classes = _PERMISSIONS
+
+    @extend_schema(request=EnterInput, responses={202: EnterOutput})
+    def post(self, request: Request, slug: str) -> Response:
+        data = _valid(EnterInput(data=request.data))
+        try:
+            asked, unknown = enter_people(
+                slug,
+                data["people"],
+                properties=data["properties"],
+                actor=actor_of(request),
+                now=timezone.now(),
+            )
+        except Journey.DoesNotExist as error:
+            raise Http404 from error
+        except WrongState as error:
+            raise _wrong_state(error) from error
+        except NotByApi as error:
+            raise JourneyConflict(_("The journey does not begin by the API.")) from error
+        except JourneyError as error:
+            return _faulty(error)
+        return Response(
+            EnterOutput({"asked": asked, "unknown": unknown}).data, status=status.HTTP_202_ACCEPTED
+        )
 
 
 class JourneyReport(APIView):
@@ -262,6 +309,10 @@ def _faulty(error: JourneyError) -> Response:
         "errors": errors,
     }
     return Response(body, status=status.HTTP_400_BAD_REQUEST, content_type="application/problem+json")
+
+
+def _wrong_state(error: WrongState) -> JourneyConflict:
+    return JourneyConflict(_("The journey is “%(state)s”; that cannot be done now.") % {"state": error.state})
 
 
 def _stale(error: DraftConflict) -> JourneyConflict:

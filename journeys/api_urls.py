@@ -13,5 +13,6 @@ urlpatterns = [
     path("api/v1/journeys/<slug:slug>/pause/", api.JourneyPause.as_view(), name="journey-pause"),
     path("api/v1/journeys/<slug:slug>/resume/", api.JourneyResume.as_view(), name="journey-resume"),
     path("api/v1/journeys/<slug:slug>/stop/", api.JourneyStop.as_view(), name="journey-stop"),
+    path("api/v1/journeys/<slug:slug>/enter/", api.JourneyEnter.as_view(), name="journey-enter"),
     path("api/v1/journeys/<slug:slug>/report/", api.JourneyReport.as_view(), name="journey-report"),
 ]

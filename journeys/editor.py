@@ -44,7 +44,6 @@ class View:
     numbers: JourneyNumbers
     faults: Sequence[Fault]
     is_changed: bool  # the draft differs from what is live
-    neglected: Sequence[str]  # settings that are kept and do nothing yet
 
 
 def view_of(journey: Journey, *, now: datetime) -> View:
@@ -66,9 +65,6 @@ def view_of(journey: Journey, *, now: datetime) -> View:
         numbers=numbers,
         faults=faults_of(journey.draft),
         is_changed=journey.live_version is not None and journey.live_version.document != journey.draft,
-        neglected=[
-            key for key in ("quiet_hours", "caps", "throttle") if shown and getattr(shown.settings, key)
-        ],
     )
 
 

@@ -19,11 +19,16 @@ _PASSED = frozenset(
         Outcome.SATISFIED,
         Outcome.TIMED_OUT,
         Outcome.BRANCHED,
+        Outcome.SPLIT,
         Outcome.QUEUED,
         Outcome.TRAIT_SET,
+        Outcome.LISTED,
+        Outcome.UNLISTED,
         Outcome.EXITED,
+        Outcome.MOVED_ON,
     }
 )
+_DIVIDING = frozenset({Outcome.BRANCHED, Outcome.SPLIT})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +39,7 @@ class StepNumbers:
     passed: int = 0
     not_sent: int = 0  # decided against: no consent, no address, …
     failed: int = 0  # deliveries that were given up
-    ways: Mapping[str, int] = field(default_factory=dict)  # of a branch: case -> people
+    ways: Mapping[str, int] = field(default_factory=dict)  # of a branch or split: case or variant -> people
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,14 +98,14 @@ def _step_numbers(
         passed=sum(count for outcome, _way, count in here if outcome in _PASSED),
         not_sent=sum(count for outcome, _way, count in here if outcome is Outcome.NOT_SENT),
         failed=failed.get(step, 0),
-        ways={way: count for outcome, way, count in here if outcome is Outcome.BRANCHED},
+        ways={way: count for outcome, way, count in here if outcome in _DIVIDING},
     )
 
 
 def _decided(journey: Journey, *, since: datetime) -> dict[tuple[str, str, str], int]:
-    """Decisions by step, outcome and, for branches, the way taken (index decision_journey)."""
+    """Decisions by step, outcome and, where a step divides people, the way taken (index decision_journey)."""
     way = Case(
-        When(outcome=Outcome.BRANCHED.value, then=F("reason")),
+        When(outcome__in=[outcome.value for outcome in _DIVIDING], then=F("reason")),
         default=Value(""),
         output_field=CharField(),
     )

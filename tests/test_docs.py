@@ -38,10 +38,18 @@ _FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
 def kept(name: str, *, file: Path = README, column: int = 0) -> list[str]:
     """The code spans of a column of the table below a mark."""
+    return [code for row in _rows(name, file=file) for code in _CODE.findall(_cells(row)[column])]
+
+
+def kept_rows(name: str, *, file: Path) -> list[tuple[str, ...]]:
+    """The rows of the table below a mark, with one code span in each cell."""
+    return [tuple(_CODE.findall(row)) for row in _rows(name, file=file)]
+
+
+def _rows(name: str, *, file: Path) -> list[str]:
     _, mark, rest = file.read_text().partition(f"<!-- kept: {name} -->\n")
     assert mark, f"{file.name} has no table {name!r}"
-    rows = [line for line in rest.split("\n\n", 1)[0].splitlines() if line.startswith("|")][2:]
-    return [code for row in rows for code in _CODE.findall(_cells(row)[column])]
+    return [line for line in rest.split("\n\n", 1)[0].splitlines() if line.startswith("|")][2:]
 
 
 def code_spans(file: Path) -> list[str]:

@@ -5,7 +5,7 @@ from django.test import Client
 
 from cdp_site.api import issue_token
 from cdp_site.web import Role
-from journeys.models import Journey
+from journeys.models import EntryDue, Journey
 from tests import build
 from tests.journeys.documents import Document, journey, send, wait
 
@@ -155,3 +155,29 @@ def test_service__may_read_and_not_write() -> None:
 
 def test_without_a_token(client: Client) -> None:
     assert client.get("/api/v1/journeys/").status_code == 401
+
+
+def test_enter__people_by_customer_number(api: Api) -> None:
+    anna = build.person(identities={"user_id": "anna"})
+    api.post(body=cart(journey(entry={"on": {"api": True}, "key": "properties.visit"})), status=201)
+    api.post("cart/enter/", {"people": ["anna"]}, status=409)
+    api.post("cart/publish/")
+    body = {"people": ["anna", "nobody"], "properties": {"visit": 7}}
+    assert api.post("cart/enter/", body, status=202) == {"asked": 1, "unknown": ["nobody"]}
+    due = EntryDue.objects.get()
+    assert (due.person_id, due.cause, due.properties) == (anna.pk, "api", {"visit": 7})
+    api.post("cart/enter/", {"people": []}, status=202)
+    api.post("cart/enter/", {}, status=400)
+    api.post("cart/enter/", {"people": ["anna"], "properties": {"visit": "\0"}}, status=400)
+    api.post("none/enter/", {"people": ["anna"]}, status=404)
+
+
+def test_enter__a_journey_that_begins_otherwise(api: Api) -> None:
+    api.post(body=cart(), status=201)
+    api.post("cart/publish/")
+    assert "begin by the API" in api.post("cart/enter/", {"people": ["anna"]}, status=409)["detail"]
+
+
+def test_enter__takes_the_role(api: Api) -> None:
+    api.post(body=cart(journey(entry={"on": {"api": True}})), status=201)
+    Api(Role.SERVICE).post("cart/enter/", {"people": []}, status=403)

@@ -109,7 +109,6 @@ def test_page__draws_every_step(mia: Browser) -> None:
     for card in ("@entry", "@goal", "@exit", "s1", "s2", "s3", "s4", "s5", "s6"):
         assert f'id="card-{card}"' in html
     assert "Ordered?" in html
-    assert "quiet_hours" in html  # a setting that does nothing yet is named
 
 
 def test_page__queries_do_not_grow_with_the_steps(
