@@ -20,6 +20,7 @@ from journeys.domain.settings import Company, zone_of
 from journeys.live.entrants import write_dates
 from journeys.models import EntryDue, Journey
 from profiles import store
+from profiles.arrays import bare
 from segments.domain.values import value_at
 from segments.queries import people_query, scanning, scope_of
 from segments.revision import share_rules
@@ -145,12 +146,12 @@ def _write_dates(
 
 
 def _call_in(journey: Journey, people: Sequence[int], *, now: datetime) -> None:
-    EntryDue.objects.bulk_create(
-        [
-            EntryDue(journey=journey, person_id=person, due_at=now, cause=EntryDue.Cause.PRESENT)
-            for person in people
-        ]
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO journeys_entry_due (journey_id, person_id, due_at, cause, properties)"
+            " SELECT %s, person, %s, 'present', '{}' FROM unnest(%s::bigint[]) AS person",
+            [journey.pk, now, bare(people)],
+        )
 
 
 _MEMBERS: Final = """

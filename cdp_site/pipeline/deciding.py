@@ -442,7 +442,8 @@ class Decider:
                 run = self.runs.begin(person, version, key=decision.key, event=entry, state=state, now=now)
             case Action.RESTART if run is not None:
                 run.state = restarted(run.version.definition, run.state)
-                run.entry, run.entered_at, run.is_changed = entry, now, True
+                run.entry, run.entered_at = entry, now
+                run.is_changed = run.is_restarted = True
                 self._take_back(run.id, reason=Outcome.RESTARTED.value)
             case Action.END if run is not None:
                 run.end(Ending(outcome=Outcome.ENDED, reason=decision.ledger.reason), now=now)

@@ -30,6 +30,7 @@ class OpenRun:
     due_at: datetime | None
     is_new: bool = False
     is_changed: bool = False
+    is_restarted: bool = False  # with another entry message
     ending: Ending | None = None
     ended_at: datetime | None = None
     error: str = ""

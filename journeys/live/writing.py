@@ -1,6 +1,6 @@
 """What a transaction decided about runs, written set-wise."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ from journeys.ledger import end_rivals
 from journeys.live.runs import LedgerLine, OpenRun, Runs, entry_document
 from journeys.models import Run
 from profiles import partitions
+from profiles.arrays import bare, instants, texts
 from profiles.domain.exact import encode_json
 
 
@@ -57,6 +58,19 @@ _COLUMNS = (
 )
 
 
+# Of these, what a move changes, and how psycopg need not look at each value.
+_MOVED: tuple[tuple[int, Callable[[Sequence[Any]], str]], ...] = (
+    (0, bare),
+    (3, bare),
+    (8, texts),
+    (9, instants),
+    (10, instants),
+    (11, texts),
+    (12, texts),
+    (13, texts),
+)
+
+
 def _row(run: OpenRun) -> tuple[Any, ...]:
     return (
         run.id,
@@ -88,27 +102,33 @@ def _insert(runs: Sequence[OpenRun]) -> None:
 
 
 def _update(runs: Sequence[OpenRun]) -> None:
-    """Write moved runs in the order given: ended ones first, so that a key is free for another."""
-    if not runs:
-        return
+    """Write moved runs: ended ones first, so that a key is free for another."""
     for is_over in (True, False):
         rows = [_row(run) for run in runs if (run.ending is not None) is is_over]
         if not rows:
             continue
+        columns = list(zip(*rows, strict=True))
         with connection.cursor() as cursor:
             cursor.execute(
                 """
                 UPDATE journeys_run AS r
-                   SET person_id = s.person_id, entered_at = s.entered_at, entry = s.entry::jsonb,
-                       state = s.state::jsonb, due_at = s.due_at, ended_at = s.ended_at,
-                       outcome = s.outcome, reason = s.reason, error = s.error
-                  FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[], %s::text[], %s::text[],
-                              %s::timestamptz[], %s::timestamptz[], %s::text[], %s::text[], %s::text[])
-                       AS s(id, person_id, entered_at, entry, state, due_at, ended_at, outcome, reason,
-                            error)
+                   SET person_id = s.person_id, state = s.state::jsonb, due_at = s.due_at,
+                       ended_at = s.ended_at, outcome = s.outcome, reason = s.reason, error = s.error
+                  FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::timestamptz[], %s::timestamptz[],
+                              %s::text[], %s::text[], %s::text[])
+                       AS s(id, person_id, state, due_at, ended_at, outcome, reason, error)
                  WHERE r.id = s.id
                 """,
-                [[row[place] for row in rows] for place in (0, 3, 6, 7, 8, 9, 10, 11, 12, 13)],
+                [dump(columns[place]) for place, dump in _MOVED],
+            )
+    restarted = [_row(run) for run in runs if run.is_restarted]
+    if restarted:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE journeys_run AS r SET entered_at = s.entered_at, entry = s.entry::jsonb"
+                " FROM unnest(%s::bigint[], %s::timestamptz[], %s::text[]) AS s(id, entered_at, entry)"
+                " WHERE r.id = s.id",
+                [[row[place] for row in restarted] for place in (0, 6, 7)],
             )
 
 

@@ -4,6 +4,7 @@ A message that may not leave now keeps the run where it is; when it is due, ever
 is asked again.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Final, assert_never
@@ -24,7 +25,7 @@ from journeys.domain.nodes import Crm, ListChange, Listing, Send, SetTrait, Webh
 from journeys.domain.settings import Sent, is_capped, quiet_until
 from journeys.domain.steps.result import GoOn, Moment, Result
 from journeys.domain.steps.result import Stay as StayHere
-from profiles.domain.facts import Facts, Stay
+from profiles.domain.facts import Facts, Json, Stay
 from profiles.domain.facts import TraitChange as PastTrait
 from segments.domain.conditions import ConsentIs, ConsentState
 from segments.domain.evaluate import consent_state, evaluate
@@ -145,12 +146,29 @@ def _consent_missing(message: Outgoing, moment: Moment) -> LedgerEntry | None:
 
 def set_trait(step: SetTrait, moment: Moment) -> Result:
     writes = tuple(
-        TraitWrite(step=step.id, key=key, value=moment.means.render(value, moment.facts))
+        TraitWrite(
+            step=step.id,
+            key=key,
+            # Whoever renders may be in another process, which is far for what is plain.
+            value=moment.means.render(value, moment.facts) if _is_template(value) else value,
+        )
         for key, value in step.values.items()
     )
     names = ", ".join(step.values)
     entry = LedgerEntry(step=step.id, outcome=Outcome.TRAIT_SET, reason=names[:200])
     return Result(way=GoOn(), ledger=(entry,), trait_writes=writes)
+
+
+def _is_template(value: Json) -> bool:
+    match value:
+        case str():
+            return "{" in value
+        case Mapping():
+            return any(map(_is_template, value.values()))
+        case list():
+            return any(map(_is_template, value))
+        case _:
+            return False
 
 
 def list_change(step: ListChange) -> Result:

@@ -387,7 +387,7 @@ def test_advance__goes_fifty_steps_and_then_on_at_once() -> None:
 
 
 def test_advance__names_the_step_that_raised() -> None:
-    definition = parse_journey(journey(steps=[crm("a"), set_trait("bad")]))
+    definition = parse_journey(journey(steps=[crm("a"), set_trait("bad", plan="{{ broken }}")]))
 
     def broken(value: object, facts: object) -> object:
         raise ZeroDivisionError("in the template")
