@@ -31,7 +31,7 @@ class Journey(models.Model):
     next_at = models.DateTimeField(null=True)
     # People up to this id were looked at for who is to be asked to enter; null where that is done.
     plan_cursor = models.BigIntegerField(null=True)
-    plans_present = models.BooleanField(default=False)  # and those who are present are to be asked too
+    is_planning_present = models.BooleanField(default=False)  # and those who are present are to be asked too
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
 

@@ -25,7 +25,7 @@ from segments.domain.values import value_at
 from segments.queries import people_query, scanning, scope_of
 from segments.revision import share_rules
 
-PLAN: Final = ("next_at", "plan_cursor", "plans_present")  # the columns of a journey that say so
+PLAN: Final = ("next_at", "plan_cursor", "is_planning_present")  # the columns of a journey that say so
 PORTION: Final = 2_000  # people looked at in one transaction
 
 
@@ -42,15 +42,15 @@ def begin_planning(journey: Journey, entry: Entry, *, before: Entry | None, comp
     journey.next_at = None
     if isinstance(entry.on, ScheduleEntry):
         journey.next_at = _next_time(journey, entry.on, after=at, company=company)
-    journey.plans_present = journey.plans_present or calls_present
-    journey.plan_cursor = 0 if is_dated or journey.plans_present else None
+    journey.is_planning_present = journey.is_planning_present or calls_present
+    journey.plan_cursor = 0 if is_dated or journey.is_planning_present else None
 
 
 def end_planning(journey: Journey) -> None:
     """Ask nobody any more; the caller saves the journey."""
     EntryDue.objects.filter(journey=journey).delete()
     journey.next_at = journey.plan_cursor = None
-    journey.plans_present = False
+    journey.is_planning_present = False
 
 
 def _next_time(journey: Journey, on: ScheduleEntry, *, after: datetime, company: Company) -> datetime | None:
@@ -90,7 +90,7 @@ def _plan_portion(journey_id: int, *, company: Company, now: datetime) -> int | 
     definition = _definition(journey)
     people = _candidates(definition.entry, journey, now=now)
     if not people:
-        Journey.objects.filter(pk=journey_id).update(plan_cursor=None, plans_present=False)
+        Journey.objects.filter(pk=journey_id).update(plan_cursor=None, is_planning_present=False)
         return None
     if isinstance(definition.entry.on, DateEntry):
         _write_dates(journey, definition, definition.entry.on, people, company=company, now=now)

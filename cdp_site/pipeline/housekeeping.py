@@ -1,16 +1,18 @@
-"""What must happen now and then: partitions ahead of need, squashing of merged people's events."""
+"""What must happen now and then: partitions ahead of need, squashing of merged people's events, tidiness."""
 
 from django.db import connection, transaction
 from django.utils import timezone
 
+from journeys.live import forget_old_places
 from profiles import partitions
 from profiles.services import squash_merged
 
 
 def housekeeping() -> dict[str, int]:
-    """Make partitions, drop old message ids, and rewrite a bounded number of merged people's events."""
+    """Make partitions, drop what is over, and rewrite a bounded number of merged people's events."""
     now = timezone.now()
     partitions.make_ahead(now=now)
+    forget_old_places(now=now)
     return {"weeks_dropped": partitions.drop_old_dedup(now=now), "squashed": squash_merged(limit=200)}
 
 

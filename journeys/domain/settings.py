@@ -10,6 +10,7 @@ from segments.domain.values import EPOCH
 
 PERSON_ZONE = "person"
 COMPANY_ZONE = "company"
+LONGEST_DAYS = 366  # of caps and throttles: what was sent is looked up that far back for each decision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

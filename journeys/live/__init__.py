@@ -6,7 +6,7 @@ once. `cdp_site.pipeline` owns the order of things; this package knows no messag
 
 from journeys.live.company import company_rules
 from journeys.live.entrants import Entrant, Entrants
-from journeys.live.limits import Limits
+from journeys.live.limits import Limits, forget_old_places
 from journeys.live.runs import LedgerLine, OpenRun, Runs, entry_document, read_entry
 from journeys.live.versions import LiveVersion, live_versions
 from journeys.live.writing import repoint_people, write_runs
@@ -21,6 +21,7 @@ __all__ = [
     "Runs",
     "company_rules",
     "entry_document",
+    "forget_old_places",
     "live_versions",
     "read_entry",
     "repoint_people",

@@ -3,13 +3,17 @@
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from django.db import connection
 
 from connectors.queries import sent_lately
-from journeys.domain.settings import Sent, Throttle, first_period
+from journeys.domain.settings import LONGEST_DAYS, Sent, Throttle, first_period
+from journeys.models import ThrottleUse
 from profiles.arrays import bare
+
+LONGEST_PERIOD: Final = timedelta(days=LONGEST_DAYS + 1)
 
 
 @dataclass(slots=True)
@@ -73,6 +77,12 @@ class Limits:
                     bare(count for _, count in rows),
                 ],
             )
+
+
+def forget_old_places(*, now: datetime) -> int:
+    """Delete the places of periods that are over, whatever their throttle."""
+    deleted, _ = ThrottleUse.objects.filter(begins_at__lt=now - LONGEST_PERIOD).delete()
+    return deleted
 
 
 def _lock_places(journey: int, channel: str, *, since: datetime) -> dict[datetime, int]:

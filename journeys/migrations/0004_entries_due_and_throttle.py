@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name="journey",
-            name="plans_present",
+            name="is_planning_present",
             field=models.BooleanField(default=False),
         ),
         migrations.CreateModel(

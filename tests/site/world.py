@@ -92,10 +92,7 @@ SEGMENT_PAGES = (
 JOURNEY_PAGES = (
     "",
     "publish/",
-    *(
-        f"?step={part}"
-        for part in ("@entry", "@goal", "@exit", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8")
-    ),
+    *(f"?step={part}" for part in ("@entry", "@goal", "@exit", *(f"s{number}" for number in range(1, 16)))),
 )
 
 
@@ -146,6 +143,29 @@ def told_journey() -> dict[str, Any]:
             },
             {"id": "s7", "kind": "webhook", "connection": "§hook§"},
             {"id": "s8", "kind": "set_trait", "set": {"§plan§": "§gold§"}},
+            {"id": "s9", "kind": "wait", "until": {"from": "22:00", "to": "06:00", "days": ["fri", "sat"]}},
+            {
+                "id": "s10",
+                "kind": "wait",
+                "until_date": {"trait": "§born§", "offset": "-P1M2D", "at": "09:00"},
+            },
+            {
+                "id": "s11",
+                "kind": "split",
+                "salt": "§salt§",
+                "variants": [
+                    {"name": "§A§", "share": 45, "steps": [{"id": "s12", "kind": "list", "list": "vip"}]}
+                ],
+                "hold_out": 55,
+            },
+            {
+                "id": "s13",
+                "kind": "repeat",
+                "times": 3,
+                "until": ordered,
+                "steps": [{"id": "s14", "kind": "list", "list": "vip", "change": "remove"}],
+            },
+            {"id": "s15", "kind": "go_to_journey", "journey": "third-visit"},
         ],
     }
 
@@ -238,6 +258,12 @@ OUTCOMES = (
     ("branched", "else"),
     ("not_sent", "consent_unset"),
     ("trait_set", "§plan§"),
+    ("split", "§A§"),
+    ("repeated", "until"),
+    ("held", "quiet_hours"),
+    ("listed", "§vip§"),
+    ("unlisted", "§vip§"),
+    ("moved_on", "§third-visit§"),
     ("converted", ""),
     ("exited", "exit_when"),
     ("parked", ""),

@@ -78,13 +78,14 @@ def sections_of(part: str, content: Json) -> list[Section]:
 
 def _entry(content: Document) -> Iterator[Section]:
     on = content.get("on", {})
-    event = Editable(
-        place=("on", "event"),
-        kind=ValueKind.EVENT,
-        label=Phrase(gettext_noop("Begins with the event")),
-        value=on.get("event"),
-    )
-    yield Section(values=[event, *test_values(on.get("where"), ("on", "where"))])
+    if "event" in on:
+        event = Editable(
+            place=("on", "event"),
+            kind=ValueKind.EVENT,
+            label=Phrase(gettext_noop("Begins with the event")),
+            value=on["event"],
+        )
+        yield Section(values=[event, *test_values(on.get("where"), ("on", "where"))])
     if "if" in content:
         yield from condition_sections(content["if"], ("if",))
     rules = content.get("reentry", {})
@@ -129,7 +130,9 @@ def _nothing(content: Document) -> Shown:
 
 
 def _wait(content: Document) -> Shown:
-    return [length_value(content.get("for"), ("for",), Phrase(gettext_noop("Go on after")))], []
+    if "for" not in content:
+        return [], []
+    return [length_value(content["for"], ("for",), Phrase(gettext_noop("Go on after")))], []
 
 
 def _wait_until(content: Document) -> Shown:

@@ -9,6 +9,7 @@ from journeys.domain.parse.keys import Document, JourneyError, Reader, below
 from journeys.domain.parse.times import read_window
 from journeys.domain.settings import (
     COMPANY_ZONE,
+    LONGEST_DAYS,
     PERSON_ZONE,
     Cap,
     Company,
@@ -22,7 +23,6 @@ from segments.domain.phrases import gettext_noop
 from segments.domain.values import EPOCH
 
 _MOST: Final = 1_000_000_000
-_LONGEST_CAP_DAYS: Final = 366  # sent messages are looked up that far back, for each decision to send
 
 
 def read_settings(reader: Reader, value: Json) -> Settings:
@@ -101,7 +101,7 @@ def _cap(reader: Reader, value: Json, path: str) -> Cap | None:
         reader.number(document, "most", path, least=1, most=_MOST),
         reader.length(document, "per", path),
     )
-    if per is not None and per.days > _LONGEST_CAP_DAYS:
+    if per is not None and per.days > LONGEST_DAYS:
         reader.fault(below(path, "per"), gettext_noop("can be a year at most"))
     return Cap(message_class=kind, most=most, per=per) if per else None
 
@@ -113,5 +113,7 @@ def _throttle(reader: Reader, document: Document, path: str) -> Throttle | None:
     if found is None:
         return None
     per = reader.length(found, "per", place)
+    if per is not None and per.days > LONGEST_DAYS:
+        reader.fault(below(place, "per"), gettext_noop("can be a year at most"))
     most = reader.number(found, "most", place, least=1, most=_MOST)
     return Throttle(most=most, per=per) if per else None
