@@ -2,20 +2,20 @@
 
 from psycopg.sql import SQL, Composable, Literal
 
-from segments.compiler.rows import Rows, Scope, named
+from segments.compiler.rows import Rows, Scope
 from segments.compiler.values import at_key, bounded, number_of
 from segments.domain.computed import Definition
 from segments.domain.conditions import reads
 
 
-def customers_query(definition: Definition, *, key: str, after: int, limit: int) -> Composable:
+def customers_query(definition: Definition, scope: Scope, *, key: str, after: int, limit: int) -> Composable:
     """The ids of people whose value a build must look at: who ever did it, or have a value of the trait."""
     return SQL(
         "SELECT person_id FROM (SELECT person_id FROM profiles_persontotal WHERE {named}"
         " UNION SELECT id FROM profiles_person WHERE traits ? {key} AND merged_into_id IS NULL) AS customer"
         " WHERE person_id > {after} ORDER BY person_id LIMIT {limit}"
     ).format(
-        named=named(definition.events.name, SQL("name_id")),
+        named=Rows(scope=scope).named([definition.events.name], SQL("name_id")),
         key=Literal(key),
         after=Literal(after),
         limit=Literal(limit),
@@ -33,7 +33,7 @@ def fifths_query(definition: Definition, scope: Scope) -> Composable:
             rows.owner, amount
         ),
         [
-            named(definition.events.name),
+            rows.named([definition.events.name]),
             *rows.window(SQL("e.ts"), definition.events.during, zone=zone),
             *(rows.test(test, zone=zone) for test in definition.events.where),
         ],

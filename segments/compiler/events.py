@@ -5,7 +5,7 @@ from typing import assert_never
 from psycopg.sql import SQL, Composable, Literal
 
 from segments.compiler.operators import number_holds
-from segments.compiler.rows import REVENUE, Rows, named
+from segments.compiler.rows import REVENUE, Rows
 from segments.compiler.sequences import sequence_answer
 from segments.compiler.values import at_key, bounded, number_of, shared_of
 from segments.domain.conditions import (
@@ -44,7 +44,7 @@ def event_answer(rows: Rows, leaf: EventLeaf) -> Composable:
 def _filters(rows: Rows, leaf: EventCount | EventTotal | EventHad) -> list[Composable]:
     zone = rows.event_zone(is_zoned=reads(leaf).needs_zone)
     return [
-        named(leaf.name),
+        rows.named([leaf.name]),
         *rows.window(SQL("e.ts"), leaf.during, zone=zone),
         *(rows.test(test, zone=zone) for test in leaf.where),
     ]
@@ -80,7 +80,9 @@ def _counted(rows: Rows, leaf: EventCount, sign: SQL, number: int) -> Composable
             several = SQL(" GROUP BY 1") if leaf.name.endswith("*") else SQL("")
             return SQL(
                 "SELECT t.person_id FROM profiles_persontotal AS t WHERE {} AND t.first_at <= {}{}{}"
-            ).format(named(leaf.name, SQL("t.name_id")), rows.now, rows.among(SQL("t.person_id")), several)
+            ).format(
+                rows.named([leaf.name], SQL("t.name_id")), rows.now, rows.among(SQL("t.person_id")), several
+            )
         if _has_totals(rows, leaf):
             often = SQL("sum(t.count) - coalesce(max(a.count), 0) {} {}").format(sign, Literal(number))
             return _from_totals(rows, leaf, often)
@@ -97,7 +99,7 @@ def _from_totals(rows: Rows, leaf: EventCount | EventTotal, having: Composable) 
     """Whom the lifetime totals pass, less the few events whose clocks are ahead of now."""
     ahead = rows.events(
         SQL("{} AS person_id, count(*) AS count, sum(e.revenue) AS revenue").format(rows.owner),
-        [named(leaf.name)],
+        [rows.named([leaf.name])],
         is_ahead=True,
     )
     return SQL(
@@ -106,7 +108,7 @@ def _from_totals(rows: Rows, leaf: EventCount | EventTotal, having: Composable) 
         " WHERE {name}{among} GROUP BY 1 HAVING {having}"
     ).format(
         ahead=ahead,
-        name=named(leaf.name, SQL("t.name_id")),
+        name=rows.named([leaf.name], SQL("t.name_id")),
         among=rows.among(SQL("t.person_id")),
         having=having,
     )

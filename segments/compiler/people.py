@@ -136,11 +136,11 @@ def _stayed(
     return rows.is_among(
         SQL(
             "SELECT DISTINCT m.person_id FROM segments_membership AS m{zones}"
-            " WHERE m.segment_id = (SELECT id FROM segments_segment WHERE slug = {slug}){among}"
+            " WHERE m.segment_id = {segment}{among}"
             " AND {filters}"
         ).format(
             zones=SQL(" JOIN profiles_person AS q ON q.id = m.person_id") if is_zoned else SQL(""),
-            slug=Literal(condition.slug),
+            segment=rows.segment_id(condition.slug),
             among=rows.among(SQL("m.person_id")),
             filters=SQL(" AND ").join([filter_, *window]),
         )
@@ -207,9 +207,9 @@ def _on_list(rows: Rows, leaf: OnList) -> Composable:
     return rows.is_among(
         SQL(
             "SELECT DISTINCT m.person_id FROM segments_manual AS m"
-            " WHERE m.segment_id = (SELECT id FROM segments_segment WHERE slug = {slug}) AND m.is_added"
+            " WHERE m.segment_id = {segment} AND m.is_added"
             " AND m.at <= {now} AND (m.ended_at IS NULL OR m.ended_at > {now}){among}"
-        ).format(slug=Literal(leaf.slug), now=rows.now, among=rows.among(SQL("m.person_id")))
+        ).format(segment=rows.segment_id(leaf.slug), now=rows.now, among=rows.among(SQL("m.person_id")))
     )
 
 

@@ -1,6 +1,6 @@
 """What every part of a query is made of: who and when, joined sets, windows, tests of events."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, assert_never
@@ -36,6 +36,9 @@ class Scope:
 
     now: datetime
     company_zone: str  # for people without a zone of their own
+    # Ids are written into the query: the planner knows how often each is there, and nothing of a look-up.
+    names: Mapping[str, int]  # of events
+    segments: Mapping[str, int]  # by slug
     people: Sequence[int] | None = None  # None: everybody
     is_past: bool = False  # values, identities and people as they were at `now`
     has_overrides: bool = True  # some events still stand under merged people's ids
@@ -56,6 +59,7 @@ def both(parts: Iterable[Composable]) -> Composable:
 
 
 _NAME: Final = SQL("e.name_id")
+_NONE: Final = -1  # the id of no row
 
 
 @dataclass(slots=True)
@@ -130,6 +134,24 @@ class Rows:
             SQL(" AND ").join(asked),
         )
 
+    def named(self, names: Iterable[str], column: Composable = _NAME) -> Composable:
+        """Whether an event has any of these names, or one that begins as they do before a closing `*`."""
+        wanted = set(names)
+        if "*" in wanted:
+            return SQL("true")
+        starts = tuple(name[:-1] for name in wanted if name.endswith("*"))
+        found = sorted(
+            id_
+            for name, id_ in self.scope.names.items()
+            if name in wanted or (starts and name.startswith(starts))
+        )
+        if len(found) > 1:
+            return SQL("{} = ANY({}::integer[])").format(column, Literal(found))
+        return SQL("{} = {}").format(column, Literal(found[0] if found else _NONE))
+
+    def segment_id(self, slug: str) -> Composable:
+        return Literal(self.scope.segments.get(slug, _NONE))
+
     def event_zone(self, *, is_zoned: bool) -> Composable:
         return self.zone(SQL("q")) if is_zoned else Literal("UTC")
 
@@ -175,36 +197,6 @@ class Rows:
 
 
 REVENUE: Final = ("revenue",)  # the property that has a column, and stands in the indexes
-
-
-def named(name: str, column: Composable = _NAME) -> Composable:
-    """Whether an event has a name, or one that begins so."""
-    if not name.endswith("*"):
-        return SQL("{} = (SELECT id FROM profiles_eventname WHERE name = {})").format(column, Literal(name))
-    return named_any([name], column)
-
-
-def named_any(names: Iterable[str], column: Composable = _NAME) -> Composable:
-    """Whether an event has any of these names."""
-    wanted = sorted(names)
-    if "*" in wanted:
-        return SQL("true")
-    # Each name by itself in an array that is written out, so that the planner knows how many there are.
-    exact = [
-        SQL("(SELECT id FROM profiles_eventname WHERE name = {})").format(Literal(name))
-        for name in wanted
-        if not name.endswith("*")
-    ]
-    starts = [
-        SQL("{} = ANY(ARRAY(SELECT id FROM profiles_eventname WHERE starts_with(name, {})))").format(
-            column, Literal(name[:-1])
-        )
-        for name in wanted
-        if name.endswith("*")
-    ]
-    if exact:
-        starts.append(SQL("{} = ANY(ARRAY[{}])").format(column, SQL(", ").join(exact)))
-    return SQL("({})").format(SQL(" OR ").join(starts))
 
 
 def _between(column: SQL, during: Between, *, zone: Composable) -> list[Composable]:

@@ -12,7 +12,7 @@ from typing import Final
 
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
-from segments.compiler.rows import Rows, both, named, named_any
+from segments.compiler.rows import Rows, both
 from segments.compiler.values import at_key, shared_of
 from segments.domain.conditions import EventSequence, Last, SequenceStep, Source, reads
 from segments.domain.evaluate.sequences import Link, links_of
@@ -50,13 +50,13 @@ def _scan(
     is_zoned = reads(sequence).needs_zone
     zone = rows.event_zone(is_zoned=is_zoned)
     window = rows.window(SQL("e.ts"), sequence.during, zone=zone)
-    filters: list[Composable] = [named_any({step.name for step in sequence.steps})]
+    filters: list[Composable] = [rows.named(step.name for step in sequence.steps)]
     if isinstance(sequence.during, Last):
         filters += window  # what must not follow lies in it as well
         window = []
     columns = [SQL("{} AS person_id, e.ts, e.arrival").format(rows.owner), *extra]
     for place, step in enumerate(sequence.steps):
-        parts = [named(step.name), *(rows.test(test, zone=zone) for test in step.tests)]
+        parts = [rows.named([step.name]), *(rows.test(test, zone=zone) for test in step.tests)]
         if not step.is_not:
             parts += window
         if shared is not None and place:

@@ -6,41 +6,80 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('profiles', '0004_trait_origin'),
-        ('segments', '0005_build_cursor'),
+        ("profiles", "0004_trait_origin"),
+        ("segments", "0005_build_cursor"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='ComputedTrait',
+            name="ComputedTrait",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(max_length=200, unique=True)),
-                ('name', models.CharField(max_length=120)),
-                ('state', models.CharField(choices=[('live', 'Live'), ('paused', 'Paused')], default='live', max_length=10)),
-                ('definition', models.JSONField()),
-                ('fifths', models.JSONField(default=dict)),
-                ('built_at', models.DateTimeField(null=True)),
-                ('build_total', models.BigIntegerField(null=True)),
-                ('build_done', models.BigIntegerField(default=0)),
-                ('build_cursor', models.BigIntegerField(default=0)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('updated_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("key", models.CharField(max_length=200, unique=True)),
+                ("name", models.CharField(max_length=120)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("live", "Live"), ("paused", "Paused")], default="live", max_length=10
+                    ),
+                ),
+                ("definition", models.JSONField()),
+                ("fifths", models.JSONField(default=dict)),
+                ("built_at", models.DateTimeField(null=True)),
+                ("build_total", models.BigIntegerField(null=True)),
+                ("build_done", models.BigIntegerField(default=0)),
+                ("build_cursor", models.BigIntegerField(default=0)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("updated_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
         ),
         migrations.CreateModel(
-            name='ComputedDue',
+            name="ComputedDue",
             fields=[
-                ('pk', models.CompositePrimaryKey('person_id', 'computed_id', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('due_at', models.DateTimeField()),
-                ('person', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, to='profiles.person')),
-                ('computed', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='dues', to='segments.computedtrait')),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "person_id",
+                        "computed_id",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("due_at", models.DateTimeField()),
+                (
+                    "person",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        to="profiles.person",
+                    ),
+                ),
+                (
+                    "computed",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="dues",
+                        to="segments.computedtrait",
+                    ),
+                ),
             ],
             options={
-                'db_table': 'segments_computed_due',
-                'indexes': [models.Index(fields=['due_at'], name='computed_due_at'), models.Index(fields=['computed'], name='computed_due_computed')],
+                "db_table": "segments_computed_due",
+                "indexes": [
+                    models.Index(fields=["due_at"], name="computed_due_at"),
+                    models.Index(fields=["computed"], name="computed_due_computed"),
+                ],
             },
         ),
     ]

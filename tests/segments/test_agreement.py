@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal, localcontext
 from itertools import count
@@ -26,7 +27,7 @@ from segments.domain.parse import ConditionError, parse_condition, to_json
 from segments.domain.patterns import Pattern
 from segments.domain.values import lower, number
 from segments.models import Segment
-from segments.queries import scanning
+from segments.queries import scanning, scope_of
 from tests.segments.worlds import (
     AGOS,
     DAY,
@@ -229,13 +230,16 @@ def check_answers(
         assert holds(condition, facts, at) is answer.holds
         if answer.holds:
             in_memory.add(person)
-    everybody = Scope(now=at, company_zone="UTC", is_past=is_past)
+    everybody = scope_at(at, is_past=is_past)
     assert query(condition, everybody) & set(people) == in_memory, f"{to_json(condition)} at {at}"
     few = people[: len(people) // 2 + 1]
-    assert query(
-        condition, Scope(now=at, company_zone="UTC", is_past=is_past, people=few)
-    ) == in_memory & set(few)
+    assert query(condition, replace(everybody, people=few)) == in_memory & set(few)
     return in_memory
+
+
+def scope_at(at: datetime, *, is_past: bool) -> Scope:
+    """Everybody, with overrides looked for even where there are none."""
+    return replace(scope_of(now=at, is_past=is_past), has_overrides=True)
 
 
 def query(condition: Condition, scope: Scope) -> set[int]:
@@ -389,6 +393,6 @@ def _latest_texts(member: Member) -> dict[str, str]:
 @pytest.mark.django_db
 def test_scope__without_overrides_reads_no_table_of_them() -> None:
     condition = parse_condition({"event": "Order"})
-    text = people_query(condition, Scope(now=NOW, company_zone="UTC", has_overrides=False)).as_string(None)
+    text = people_query(condition, scope_of(now=NOW)).as_string(None)
     assert "personoverride" not in text
     assert Segment.objects.count() == 0
