@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import partial
 
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from cdp_site.pipeline.retrying import retrying
@@ -19,6 +19,7 @@ from cdp_site.pipeline.sweeping import advance_people, limit_of_timers
 from profiles import partitions
 from segments.compiler.customers import customers_query, fifths_query
 from segments.domain.computed import Compute, Definition, Fifths, fifths_json, parse_computed
+from segments.domain.parse import ConditionError
 from segments.domain.values import local_day
 from segments.models import ComputedTrait
 from segments.queries import scanning, scope_of
@@ -36,17 +37,28 @@ def compute_waiting(
     counts = {"computed": 0}
     _have_fifths_renewed(now=clock())
     for trait in ComputedTrait.objects.live().filter(built_at=None).order_by("id"):
-        definition = parse_computed(trait.definition)
+        try:
+            definition = parse_computed(trait.definition)
+        except ConditionError:  # of another release, as `live_computed` logs; it must not stop the others
+            continue
         if trait.build_cursor == 0:
             _begin(trait, definition, now=clock())
-        while people := _next_people(trait, definition, now=clock(), portion=portion):
-            _compute_some(trait, people)
+        while people := _next_people(trait, definition, portion=portion):
+            if not _compute_some(trait, people):
+                break
+            trait.build_cursor = people[-1]
             counts["computed"] += len(people)
             if time.monotonic() > ends_at:
                 return counts
-        waiting = ComputedTrait.objects.filter(pk=trait.pk, updated_at=trait.updated_at)
-        waiting.update(built_at=clock(), build_total=None, build_done=0, build_cursor=0)
+        else:
+            _as_begun(trait).update(built_at=clock(), build_total=None, build_done=0, build_cursor=0)
     return counts
+
+
+def _as_begun(trait: ComputedTrait) -> QuerySet[ComputedTrait]:
+    """The row, unless somebody changed it or had it built anew since it was read here."""
+    rows = ComputedTrait.objects.live().filter(built_at=None)
+    return rows.filter(pk=trait.pk, updated_at=trait.updated_at, build_cursor=trait.build_cursor)
 
 
 def _have_fifths_renewed(*, now: datetime) -> None:
@@ -61,7 +73,7 @@ def _have_fifths_renewed(*, now: datetime) -> None:
 @transaction.atomic
 def _begin(trait: ComputedTrait, definition: Definition, *, now: datetime) -> None:
     with scanning() as cursor:
-        everybody = customers_query(definition, scope_of(now=now), key=trait.key, after=0, limit=2**31)
+        everybody = customers_query(definition, key=trait.key, after=0, limit=2**31)
         cursor.execute(f"SELECT count(*) FROM ({everybody.as_string(None)}) AS asked")
         (total,) = cursor.fetchone()
     ComputedTrait.objects.filter(pk=trait.pk).update(build_total=total, build_done=0)
@@ -74,15 +86,14 @@ def _begin(trait: ComputedTrait, definition: Definition, *, now: datetime) -> No
         ComputedTrait.objects.filter(pk=trait.pk).update(fifths=fifths_json(fifths))
 
 
-def _next_people(trait: ComputedTrait, definition: Definition, *, now: datetime, portion: int) -> list[int]:
-    after = ComputedTrait.objects.values_list("build_cursor", flat=True).get(pk=trait.pk)
-    scope = scope_of(now=now)
+def _next_people(trait: ComputedTrait, definition: Definition, *, portion: int) -> list[int]:
+    query = customers_query(definition, key=trait.key, after=trait.build_cursor, limit=portion)
     with connection.cursor() as cursor:
-        cursor.execute(customers_query(definition, scope, key=trait.key, after=after, limit=portion))
+        cursor.execute(query)
         return [row[0] for row in cursor.fetchall()]
 
 
-def _compute_some(trait: ComputedTrait, people: list[int]) -> None:
+def _compute_some(trait: ComputedTrait, people: list[int]) -> bool:
     while True:
         try:
             return retrying(partial(_compute_once, trait, people))
@@ -91,15 +102,17 @@ def _compute_some(trait: ComputedTrait, people: list[int]) -> None:
 
 
 @transaction.atomic
-def _compute_once(trait: ComputedTrait, people: list[int]) -> None:
-    rules = current_rules()
+def _compute_once(trait: ComputedTrait, people: list[int]) -> bool:
+    """Compute the trait of some people; tell whether it is still the one that was begun."""
+    rules = current_rules()  # whoever changes the trait waits from here on
+    if not _as_begun(trait).exists():
+        return False
     until = limit_of_timers(timezone.now())
     _people, queued = advance_people(
         people, rules=rules, until=until, asked=[("computed", trait.pk)], skip_locked=False
     )
-    ComputedTrait.objects.filter(pk=trait.pk).update(
-        build_cursor=people[-1], build_done=F("build_done") + len(people)
-    )
+    _as_begun(trait).update(build_cursor=people[-1], build_done=F("build_done") + len(people))
     if queued:
         with connection.cursor() as cursor:
             cursor.execute("NOTIFY deliveries")
+    return True

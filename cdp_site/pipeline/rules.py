@@ -23,7 +23,7 @@ from journeys.domain.settings import Company as CompanyRules
 from journeys.domain.settings import longest_cap
 from journeys.live import LiveVersion, company_rules, live_versions
 from profiles.domain.facts import Facts
-from segments.domain.conditions import EventCount, Reads
+from segments.domain.conditions import EventCount, InBucket, Reads, leaves
 from segments.domain.evaluate import holds
 from segments.live import LiveComputed, LiveSegment, live_computed, live_segments
 from segments.network import LiveRule, RuleNetwork, Stimulus
@@ -48,7 +48,7 @@ class Rules:
     reads: Mapping[RuleId, Reads]  # rule id -> what its full evaluation may ask for
     readers: "Readers"
     open_by_slug: Mapping[str, int]  # journey -> the version that people may enter
-    at_birth: frozenset[RuleId]  # segments that somebody of whom nothing is known belongs to
+    at_birth: frozenset[RuleId]  # segments that somebody of whom nothing is known may belong to
     company: CompanyRules
 
     _needs: dict[RuleId, Reads] = field(default_factory=dict)
@@ -184,11 +184,14 @@ def _readers(reads: Mapping[RuleId, Reads]) -> Readers:
 
 
 def _at_birth(segments: Iterable[LiveSegment], *, zone: str) -> frozenset[RuleId]:
-    """Find segments that a new person enters without anything having happened ("never ordered")."""
+    """Find segments that a new person may enter without anything having happened ("never ordered")."""
     nobody = Facts(person_id=0, uuid=UUID(int=0), zone=zone)
     now = timezone.now()
     found: set[RuleId] = set()
     for one in segments:
+        if any(isinstance(leaf, InBucket) for leaf in leaves(one.condition)):
+            found.add(("segment", one.id))  # what holds for one public id need not for another
+            continue
         try:
             is_inside = holds(one.condition, nobody, now=now)
         except Exception:  # asked of somebody new, it is shown on the segment

@@ -65,8 +65,10 @@ def pause_computed(key: str, *, actor: str, now: datetime) -> ComputedTrait:
 @transaction.atomic
 def resume_computed(key: str, *, actor: str, now: datetime) -> ComputedTrait:
     """Keep the values up to date again; everybody is asked anew."""
-    _have_built(ComputedTrait.objects.get(key=key))
-    return _change_state(key, ComputedTrait.State.LIVE, verb="computed_trait.resume", actor=actor, now=now)
+    trait = _change_state(key, ComputedTrait.State.LIVE, verb="computed_trait.resume", actor=actor, now=now)
+    _have_built(trait)
+    trait.refresh_from_db()
+    return trait
 
 
 @transaction.atomic

@@ -158,3 +158,34 @@ def test_another_definition_is_computed_for_those_who_had_a_value() -> None:
     drain()
     computed("orders", "count", event="Refund")
     assert value("orders") == 0
+
+
+def test_a_change_during_a_build_has_everybody_asked_anew() -> None:
+    """People who count only now may stand before those whom the build had come to."""
+    put(track("berta", "Visit"), received_at=timezone.now() - DAY)
+    ordered(timezone.now() - DAY)
+    drain()
+    key = {"key": "done", "name": "done", "actor": "mia"}
+    save_computed(**key, definition={"compute": "count", "event": "Order"}, now=timezone.now())
+    calls = iter(range(9))
+
+    def somebody_changes_it() -> datetime:
+        if next(calls) == 1:  # the build has read the definition and begins
+            changed = {"compute": "count", "event": "Visit"}
+            save_computed(**key, definition=changed, now=timezone.now())
+        return timezone.now()
+
+    compute_waiting(clock=somebody_changes_it)
+    assert ComputedTrait.objects.get().built_at is None
+    compute_waiting()
+    assert value("done", "berta") == 1
+    assert ComputedTrait.objects.get().built_at is not None
+
+
+def test_a_trait_that_cannot_be_read_stops_no_other() -> None:
+    for key in ("odd", "sound"):
+        definition = {"compute": "count", "event": "Order"}
+        save_computed(key, name=key, definition=definition, actor="mia", now=timezone.now())
+    ComputedTrait.objects.filter(key="odd").update(definition={"compute": "of another release"})
+    compute_waiting()
+    assert list(ComputedTrait.objects.exclude(built_at=None).values_list("key", flat=True)) == ["sound"]

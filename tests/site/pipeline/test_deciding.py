@@ -9,7 +9,10 @@ import pytest
 from cdp_site.pipeline import sweep
 from connectors.models import Delivery
 from journeys.models import Decision, Journey, Run
-from profiles.models import TraitChange
+from profiles.domain.facts import Facts
+from profiles.models import Person, TraitChange
+from segments.domain.evaluate import holds
+from segments.domain.parse import parse_condition
 from segments.models import Membership, Segment
 from tests import build
 from tests.site.pipeline.drive import (
@@ -246,6 +249,23 @@ def test_somebody_new_is_in_the_segment_of_those_who_did_nothing() -> None:
     put(track("u1", "Order Completed", anonymousId="d1"), received_at=START + timedelta(hours=1))
     drain()
     assert Membership.objects.get().left_at == START + timedelta(hours=1)
+
+
+def test_somebody_new_is_in_the_buckets_of_their_own_id() -> None:
+    for place in range(6):
+        half = {"bucket": f"s{place}", "from": 0, "to": 50}
+        build.segment(slug=f"half-{place}", condition=condition(half))
+    put(*(track(f"u{place}", "Visit") for place in range(8)))
+    drain()
+    for segment in Segment.objects.all():
+        found = Membership.objects.filter(segment=segment).values_list("person_id", flat=True)
+        assert set(found) == people_in_bucket(segment.condition["if"])
+
+
+def people_in_bucket(rule: dict[str, Any]) -> set[int]:
+    buckets = parse_condition(rule)
+    nobody = {one.pk: Facts(person_id=one.pk, uuid=one.uuid, zone="UTC") for one in Person.objects.all()}
+    return {id_ for id_, facts in nobody.items() if holds(buckets, facts, START)}
 
 
 def test_a_trait_set_by_a_step_touches_the_rules_that_read_it() -> None:
