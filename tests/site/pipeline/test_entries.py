@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from cdp_site.processes.queries import next_run_due
 from journeys.models import EntryDue, Journey, Run
 from journeys.services import NotByApi, WrongState, enter_people, pause_journey, resume_journey, stop_journey
 from segments.models import ManualMember, Segment
@@ -197,6 +198,16 @@ def test_schedule__missed_times_are_made_up_for_once(world: World) -> None:
     world.passes(until=START + 5 * DAY, step=5 * DAY)
     assert world.sent() == [("anna", datetime(2026, 6, 5, 9, tzinfo=UTC))]
     assert Journey.objects.get().next_at == datetime(2026, 6, 6, 9, tzinfo=UTC)
+
+
+def test_sweep__is_called_for_entries_and_timetables(world: World) -> None:
+    segment("gold", IS_GOLD)
+    world.publish("j", written(task(), on={"schedule": "0 9 * * *", "segment": "gold"}))
+    assert next_run_due(after=None) == START + HOUR
+    world.publish("k", written(task(), on={"date": "renewal"}))
+    world.happens(identify("anna", renewal="2026-06-01T08:30"))
+    assert next_run_due(after=None) == START + HOUR / 2
+    assert next_run_due(after=START + HOUR / 2) == START + HOUR
 
 
 # The API
