@@ -43,7 +43,7 @@ def compute_waiting(
             continue
         if trait.build_cursor == 0:
             _begin(trait, definition, now=clock())
-        while people := _next_people(trait, definition, portion=portion):
+        while people := _next_people(trait, definition, now=clock(), portion=portion):
             if not _compute_some(trait, people):
                 break
             trait.build_cursor = people[-1]
@@ -73,7 +73,7 @@ def _have_fifths_renewed(*, now: datetime) -> None:
 @transaction.atomic
 def _begin(trait: ComputedTrait, definition: Definition, *, now: datetime) -> None:
     with scanning() as cursor:
-        everybody = customers_query(definition, key=trait.key, after=0, limit=2**31)
+        everybody = customers_query(definition, scope_of(now=now), key=trait.key, after=0, limit=2**31)
         cursor.execute(f"SELECT count(*) FROM ({everybody.as_string(None)}) AS asked")
         (total,) = cursor.fetchone()
     ComputedTrait.objects.filter(pk=trait.pk).update(build_total=total, build_done=0)
@@ -86,10 +86,10 @@ def _begin(trait: ComputedTrait, definition: Definition, *, now: datetime) -> No
         ComputedTrait.objects.filter(pk=trait.pk).update(fifths=fifths_json(fifths))
 
 
-def _next_people(trait: ComputedTrait, definition: Definition, *, portion: int) -> list[int]:
-    query = customers_query(definition, key=trait.key, after=trait.build_cursor, limit=portion)
+def _next_people(trait: ComputedTrait, definition: Definition, *, now: datetime, portion: int) -> list[int]:
+    scope, after = scope_of(now=now), trait.build_cursor
     with connection.cursor() as cursor:
-        cursor.execute(query)
+        cursor.execute(customers_query(definition, scope, key=trait.key, after=after, limit=portion))
         return [row[0] for row in cursor.fetchall()]
 
 

@@ -160,19 +160,22 @@ def test_another_definition_is_computed_for_those_who_had_a_value() -> None:
     assert value("orders") == 0
 
 
+def save_count(key: str, *, of: str) -> None:
+    definition = {"compute": "count", "event": of}
+    save_computed(key, name=key, definition=definition, actor="mia", now=timezone.now())
+
+
 def test_a_change_during_a_build_has_everybody_asked_anew() -> None:
     """People who count only now may stand before those whom the build had come to."""
     put(track("berta", "Visit"), received_at=timezone.now() - DAY)
     ordered(timezone.now() - DAY)
     drain()
-    key = {"key": "done", "name": "done", "actor": "mia"}
-    save_computed(**key, definition={"compute": "count", "event": "Order"}, now=timezone.now())
+    save_count("done", of="Order")
     calls = iter(range(9))
 
     def somebody_changes_it() -> datetime:
         if next(calls) == 1:  # the build has read the definition and begins
-            changed = {"compute": "count", "event": "Visit"}
-            save_computed(**key, definition=changed, now=timezone.now())
+            save_count("done", of="Visit")
         return timezone.now()
 
     compute_waiting(clock=somebody_changes_it)
@@ -184,8 +187,7 @@ def test_a_change_during_a_build_has_everybody_asked_anew() -> None:
 
 def test_a_trait_that_cannot_be_read_stops_no_other() -> None:
     for key in ("odd", "sound"):
-        definition = {"compute": "count", "event": "Order"}
-        save_computed(key, name=key, definition=definition, actor="mia", now=timezone.now())
+        save_count(key, of="Order")
     ComputedTrait.objects.filter(key="odd").update(definition={"compute": "of another release"})
     compute_waiting()
     assert list(ComputedTrait.objects.exclude(built_at=None).values_list("key", flat=True)) == ["sound"]
