@@ -52,6 +52,7 @@ class Rules:
     company: CompanyRules
 
     _needs: dict[RuleId, Reads] = field(default_factory=dict)
+    _followers: dict[RuleId, frozenset[RuleId]] = field(default_factory=dict)
 
     def touched(self, stimulus: Stimulus) -> frozenset[RuleId]:
         """Name the rules whose answer a stimulus may change."""
@@ -67,8 +68,14 @@ class Rules:
         found = self._needs[rule] = reduce(Reads.__or__, (self.reads[one] for one in followers))
         return found
 
-    def _with_followers(self, rule: RuleId) -> set[RuleId]:
-        """Add the rules that a change of membership or a written trait may lead to."""
+    def _with_followers(self, rule: RuleId) -> frozenset[RuleId]:
+        """Add the rules that a change of membership, a written trait or a list may lead to."""
+        found = self._followers.get(rule)
+        if found is None:
+            found = self._followers[rule] = self._find_followers(rule)
+        return found
+
+    def _find_followers(self, rule: RuleId) -> frozenset[RuleId]:
         wanted: set[RuleId] = set()
         fresh = {rule}
         while fresh:
@@ -85,7 +92,7 @@ class Rules:
             fresh |= {("segment", id_) for id_, one in self.segments.items() if one.slug in slugs}
             fresh |= {("entry", id_) for version in versions for id_ in self._goes_to(version)}
             fresh -= wanted
-        return wanted
+        return frozenset(wanted)
 
     def _goes_to(self, version: LiveVersion) -> Iterator[int]:
         """The versions that people enter from this one."""
