@@ -53,7 +53,7 @@ def test_segment__at_the_message_that_moves_somebody(world: World, change: str) 
     assert lines(journey) == [("entered", "", ""), ("queued", "task", ""), ("finished", "", "")]
     run = Run.objects.get()
     assert run.entered_at == (START if change == "entered" else START + HOUR)
-    assert run.entry["properties"] == {"segment": "gold"}
+    assert (run.entry or {})["properties"] == {"segment": "gold"}
 
 
 def test_segment__by_the_clock(world: World) -> None:
