@@ -10,23 +10,19 @@ what a bare commit of one row takes.
 import base64
 import http.client
 import json
-import socket
-import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from uuid import uuid4
 
-from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
 from cdp_site.bench.load import share
-from cdp_site.demo.product import Product
+from cdp_site.bench.running import Missed, running_product
 from connectors.models import Connection, Source
 from connectors.source_services import SourceDraft, make_source
 from journeys.models import Journey, JourneyVersion
@@ -38,10 +34,6 @@ _LOOK = 0.010  # seconds between two looks of the reader
 _PATIENCE = 15.0  # seconds after the last event was due
 _CALL = 10.0  # seconds one request may take
 _WARM_UP = 3.0  # seconds at the first rate: caches and connections
-
-
-class Missed(Exception):
-    """Something that the measurement waits for did not happen in time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +79,7 @@ def measure(*, seconds: float = 15, rates: Sequence[int] = tuple(GOALS_MS)) -> l
     commit = _one_row_a_commit()
     rows = [_row("PostgreSQL: one row a commit", commit, commit=commit)]
     _publish_journey()
-    with _product() as port:
+    with running_product() as (port, _):
         _times(port, key=source.write_key, rate=rates[0], seconds=_WARM_UP)
         for rate in rates:
             times = _times(port, key=source.write_key, rate=rate, seconds=seconds)
@@ -143,24 +135,6 @@ def _publish_journey() -> None:
     )
     journey.save(update_fields=["live_version"])
     RulesRevision.objects.update_or_create(id=1, defaults={"revision": time.time_ns() // 1000})
-
-
-@contextmanager
-def _product() -> Iterator[int]:
-    """Run the product and give its port; it ends with us, however we end."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-    with (
-        tempfile.TemporaryDirectory(prefix="wayfare-bench-") as directory,
-        Product(
-            directory=settings.BASE_DIR,
-            log=Path(directory) / "product.log",
-            url=f"http://127.0.0.1:{port}",
-            settings={"PORT": str(port)},
-        ),
-    ):
-        yield port
 
 
 def _times(port: int, *, key: str, rate: int, seconds: float, patience: float = _PATIENCE) -> list[float]:

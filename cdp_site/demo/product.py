@@ -65,6 +65,12 @@ class Product:
         """Whether the product is alive."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def pid(self) -> int:
+        """The process that all others of the product descend from."""
+        assert self._process is not None, "it has not been started"
+        return self._process.pid
+
     def _wait_until_ready(self) -> None:
         ends_at = time.monotonic() + _START
         while time.monotonic() < ends_at:

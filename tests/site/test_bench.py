@@ -16,6 +16,7 @@ from django.core.management.base import CommandError
 from django.db import connection
 
 from cdp_site.bench import latency
+from cdp_site.bench.running import Missed
 from cdp_site.management.commands import bench
 from tests import build
 
@@ -67,14 +68,14 @@ def door(*, status: int = 200, take: Callable[[str], None] | None = None) -> Ite
 @pytest.mark.django_db
 def test_latency__names_events_without_a_row_and_ends() -> None:
     began = time.monotonic()
-    with door() as port, pytest.raises(latency.Missed, match=re.escape("4 of 4 events sent at 40 a second")):
+    with door() as port, pytest.raises(Missed, match=re.escape("4 of 4 events sent at 40 a second")):
         latency._times(port, key="k", rate=40, seconds=0.1, patience=0.2)
     assert time.monotonic() - began < 10
 
 
 @pytest.mark.django_db
 def test_latency__a_door_that_refuses_ends_it_at_once() -> None:
-    with door(status=401) as port, pytest.raises(latency.Missed, match="401"):
+    with door(status=401) as port, pytest.raises(Missed, match="401"):
         latency._times(port, key="wrong", rate=40, seconds=0.1, patience=60)
 
 

@@ -18,11 +18,12 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.utils.translation import gettext as _
 
-from cdp_site.bench import drain, ingest, latency, segments
+from cdp_site.bench import clock, drain, ingest, latency, segments
+from cdp_site.bench.running import Missed
 from cdp_site.demo.client import Unexpected
 from cdp_site.processes.parent import die_with_parent
 
-PARTS = ("ingest", "drain", "latency", "segments", "matching")
+PARTS = ("ingest", "drain", "latency", "clock", "segments", "matching")
 _DATABASE = "wayfare_bench"
 _INSIDE = "WAYFARE_BENCH_INSIDE"  # set for the inner process: the outer one's id
 _STOP = 90.0  # seconds for the inner process to end what it started
@@ -81,6 +82,7 @@ class Command(BaseCommand):
             "ingest": (_("Ingest"), ingest.measure),
             "drain": (_("Drain"), drain.measure),
             "latency": (_("Latency"), latency.measure),
+            "clock": (_("Segments: moved by the clock"), clock.measure),
             "segments": (_("Segments: everybody counted"), self._counts),
             "few": (_("Segments: some people asked"), segments.measure_few),
             "matching": (_("Live rules matched"), segments.measure_matching),
@@ -89,7 +91,7 @@ class Command(BaseCommand):
             for part, (title, measure) in measures.items():
                 if part in parts or (part == "few" and "segments" in parts):  # the same crowd
                     self._table(title, [asdict(row) for row in measure()])
-        except (latency.Missed, segments.Differs, Unexpected, OSError, subprocess.SubprocessError) as error:
+        except (Missed, segments.Differs, Unexpected, OSError, subprocess.SubprocessError) as error:
             raise CommandError(str(error)) from error
 
     def _table(self, title: str, rows: list[dict[str, Any]]) -> None:
