@@ -10,7 +10,7 @@ from segments.queries import MemberLine, all_members
 
 FORMATS: Final[Mapping[str, str]] = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}
 _FIXED: Final = ("id", "user_id", "email", "name", "entered_at")
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 _PORTION: Final = 500  # lines handed over at once
 
 
@@ -35,7 +35,7 @@ def exported(segment: Segment, *, columns: Sequence[str], to: str) -> Iterator[s
 
 def _csv(segment: Segment, columns: Sequence[str]) -> Iterator[str]:
     writer = csv.writer(_Echo())
-    yield writer.writerow([*_FIXED, *columns])
+    yield writer.writerow([*_FIXED, *(_harmless(key) for key in columns)])
     for member in all_members(segment, columns=columns):
         fixed, traits = _values(member), member.traits
         yield writer.writerow(

@@ -1,18 +1,32 @@
-"""Files that name people: CSV with or without a heading, or JSON line by line. Faulty rows cost no others."""
+"""Files that name people: CSV with or without a heading, or JSON line by line. Faulty rows cost no others.
+
+What is sent is read line by line and never held as a whole; `FileTooLarge` ends what would be more.
+"""
 
 import csv
+import io
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from itertools import chain
+from typing import Any, Final
 
 from segments.domain.phrases import Phrase, gettext_noop
 from segments.queries import people_by_name
 
 LOOKED_UP: Final = 2_000  # names at once
 MOST_FAULTS: Final = 200  # kept to be shown; all are counted
-COLUMNS: Final = ("user_id", "id", "email")  # what a person may be named by
+# What a person may be named by.
+COLUMNS: Final = ("user_id", "userid", "customer number", "id", "email", "e-mail")
 LONGEST_NAME: Final = 512
+LARGEST_FILE: Final = 20_000_000  # bytes
+LONGEST_LINE: Final = 100_000  # signs
+_UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
+
+
+class FileTooLarge(Exception):
+    """There is more in a file, or in one line of it, than is read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +50,40 @@ class People:
         self.fault_count += 1
         if len(self.faults) < MOST_FAULTS:
             self.faults.append(RowFault(row=row, phrase=phrase))
+
+
+def is_json_lines(name: str) -> bool:
+    """Whether a file's name says that it is JSON line by line."""
+    return name.endswith((".jsonl", ".ndjson"))
+
+
+def lines_of(file: Any) -> Iterator[str]:
+    """The lines of a request's body or of an uploaded file. Raises FileTooLarge."""
+    read = io.BufferedReader(_Counted(file))
+    text = io.TextIOWrapper(read, encoding="utf-8-sig", errors="replace", newline="")
+    while line := text.readline(LONGEST_LINE):
+        if len(line) == LONGEST_LINE:
+            raise FileTooLarge
+        yield line
+
+
+class _Counted(io.RawIOBase):
+    """What was sent, as the standard library reads files."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self._left = LARGEST_FILE
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        some: bytes = self._file.read(len(buffer))
+        self._left -= len(some)
+        if self._left < 0:
+            raise FileTooLarge
+        buffer[: len(some)] = some
+        return len(some)
 
 
 def people_in(lines: Iterable[str], *, is_json: bool) -> People:
@@ -70,16 +118,19 @@ def _names(lines: Iterable[str], *, is_json: bool) -> Iterator[tuple[int, str | 
     for row, name in read:
         if isinstance(name, Phrase):
             yield row, name
-        elif not name or len(name) > LONGEST_NAME:
+        elif not name or len(name) > LONGEST_NAME or _UNSTORABLE.search(name):
             yield row, Phrase(gettext_noop("names nobody"))
         else:
             yield row, name
 
 
 def _csv_names(lines: Iterable[str]) -> Iterator[tuple[int, str | Phrase]]:
-    place = 0
+    place = row = 0
+    rest = iter(lines)
+    first = next(rest, "")
+    delimiter = ";" if ";" in first else ","
     try:
-        for row, cells in enumerate(csv.reader(lines), start=1):
+        for row, cells in enumerate(csv.reader(chain([first], rest), delimiter=delimiter), start=1):
             if not any(cells):
                 continue
             headings = [cell.strip().lower() for cell in cells]
@@ -97,7 +148,7 @@ def _json_names(lines: Iterable[str]) -> Iterator[tuple[int, str | Phrase]]:
             continue
         try:
             value = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             yield row, Phrase(gettext_noop("is no JSON"))
             continue
         if isinstance(value, dict):

@@ -1,6 +1,5 @@
 """Members by page, by hand, by file and as a file."""
 
-import io
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Final, cast
 
@@ -11,7 +10,7 @@ from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
-from rest_framework.parsers import BaseParser, JSONParser, MultiPartParser
+from rest_framework.parsers import BaseParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -27,7 +26,7 @@ from segments.api.schemas import (
     SegmentMembersInput,
 )
 from segments.exporting import FORMATS, exported
-from segments.member_files import people_in
+from segments.member_files import FileTooLarge, is_json_lines, lines_of, people_in
 from segments.models import Membership
 from segments.queries import member_lines_of, members_of, people_by_name, searched
 from segments.services import Changed, Mode, change_members
@@ -62,7 +61,6 @@ class SegmentMembers(APIView):
     """List who is in a segment now; add people by hand, or keep them out."""
 
     permission_classes = [role_required(writes=[Role.MARKETER])]
-    parser_classes = [JSONParser]
 
     @extend_schema(
         parameters=[OpenApiParameter("search", str, description="Beginnings of words."), _COLUMNS],
@@ -106,8 +104,11 @@ class SegmentMembersFile(APIView):
         if file is None:
             raise serializers.ValidationError({"file": [_("There is no file.")]})
         name = getattr(file, "name", None) or ""
-        is_json = name.endswith((".jsonl", ".ndjson")) or (request.content_type or "").endswith("ndjson")
-        people = people_in(_lines(file), is_json=is_json)
+        is_json = is_json_lines(name) or (request.content_type or "").endswith("ndjson")
+        try:
+            people = people_in(lines_of(file), is_json=is_json)
+        except FileTooLarge as error:
+            raise serializers.ValidationError({"file": [_("The file is too large; divide it.")]}) from error
         changed = change_members(
             slug, sorted(people.ids), mode=Mode(mode), actor=actor_of(request), now=timezone.now()
         )
@@ -161,22 +162,3 @@ def _asked(data: Mapping[str, Any]) -> Iterable[tuple[Mode, list[str]]]:
 
 def _said(changed: Changed) -> dict[str, Any]:
     return {"added": changed.added, "removed": changed.removed, "forgotten": changed.forgotten}
-
-
-def _lines(file: Any) -> Iterable[str]:
-    return io.TextIOWrapper(io.BufferedReader(_Raw(file)), encoding="utf-8-sig", errors="replace", newline="")
-
-
-class _Raw(io.RawIOBase):
-    """A request's body or an uploaded file, as the standard library reads files."""
-
-    def __init__(self, file: Any) -> None:
-        self._file = file
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        some: bytes = self._file.read(len(buffer))
-        buffer[: len(some)] = some
-        return len(some)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -52,6 +52,8 @@ from segments.services import (
 
 NO_RULE: dict[str, Any] = {"any": []}
 MOST_DAYS = 3_660
+_DIGITS = 4  # of the most days: very long numbers are no numbers to Python
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)  # nothing older is kept
 
 PERMISSIONS = [role_required(writes=[Role.MARKETER])]
 
@@ -314,7 +316,7 @@ class SegmentGrowth(APIView):
     def get(self, request: Request, slug: str) -> Response:
         segment, now = segment_or_404(slug), timezone.now()
         days = request.query_params.get("days", "90")
-        if not days.isdecimal() or not 0 < int(days) <= MOST_DAYS:
+        if not days.isdecimal() or len(days) > _DIGITS or not 0 < int(days) <= MOST_DAYS:
             words = _("Must be a number from 1 to %(most)s.") % {"most": MOST_DAYS}
             raise serializers.ValidationError({"days": [words]})
         zone = request.query_params.get("zone") or scope_of(now=now).company_zone
@@ -335,8 +337,8 @@ class SegmentPreview(APIView):
         condition = condition_of(data["condition"])
         now = timezone.now()
         as_of: datetime | None = data.get("as_of")
-        if as_of is not None and as_of > now:
-            raise serializers.ValidationError({"as_of": [_("Must be a past moment.")]})
+        if as_of is not None and not EARLIEST <= as_of <= now:
+            raise serializers.ValidationError({"as_of": [_("Must be a past moment, not before 1970.")]})
         with Faults():
             found = preview(
                 condition, now=now, as_of=as_of, named=data.get("people"), translator=translator_now()

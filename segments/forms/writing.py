@@ -286,7 +286,7 @@ def _raw(writer: _Writer, row: Row) -> dict[str, Json]:
     text = needed(row, "json", _("Write a condition as JSON."))
     try:
         document: Any = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Missing("json", _("This is no JSON."), is_wrong=True) from error
     if not isinstance(document, dict):
         raise Missing("json", _("Must be an object."), is_wrong=True)

@@ -60,17 +60,6 @@ def members_of(segment: Segment) -> QuerySet[Membership]:
     return Membership.objects.present().filter(segment=segment)
 
 
-def member_lines(
-    segment: Segment, *, limit: int, before: tuple[datetime, int] | None = None
-) -> list[MemberLine]:
-    """Members, the newest first, from the one after `before` (entered at, membership id) on."""
-    rows = members_of(segment).order_by("-entered_at", "-id")
-    if before is not None:
-        at, id_ = before
-        rows = rows.filter(Q(entered_at__lt=at) | Q(id__lt=id_), entered_at__lte=at)
-    return member_lines_of(list(rows[:limit]))
-
-
 def member_lines_of(stays: Sequence[Membership], *, columns: Sequence[str] = ()) -> list[MemberLine]:
     """These stays as the members list shows them, in this order, with the values of some traits."""
     people = {line.id: line for line in people_by_id([stay.person_id for stay in stays])}

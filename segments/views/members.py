@@ -1,6 +1,5 @@
 """Doing something with a segment: members by hand and by file, as a file, its state, its audits."""
 
-import csv
 import io
 from collections.abc import Callable
 from datetime import datetime
@@ -23,12 +22,10 @@ from django.views.decorators.http import require_POST, require_safe
 
 from cdp_site import audit
 from cdp_site.web import Role, StaffRequest, staff_page
-from profiles.domain.identity import EMAIL, normalise
-from profiles.models import Identity
 from segments.domain.parse import ConditionError
 from segments.exporting import FORMATS, exported
+from segments.member_files import FileTooLarge, is_json_lines, lines_of, people_in
 from segments.models import Segment, SegmentVersion
-from segments.queries import people_named
 from segments.services import (
     Mode,
     SegmentInUse,
@@ -41,8 +38,6 @@ from segments.services import (
     resume_segment,
 )
 
-LARGEST_FILE: Final = 20_000_000  # bytes
-MOST_PEOPLE: Final = 500_000
 MOST_COLUMNS: Final = 50
 
 
@@ -55,55 +50,23 @@ def segment_members_change(request: StaffRequest, slug: str) -> HttpResponse:
     if mode not in list(Mode):
         return HttpResponseBadRequest(_("This form is not complete. Please load the page again."))
     upload = request.FILES.get("file")
-    if upload is not None and (upload.size or 0) > LARGEST_FILE:
+    found = [people_in(io.StringIO(request.POST.get("people", "")), is_json=False)]
+    try:
+        if upload is not None:
+            found.append(people_in(lines_of(upload), is_json=is_json_lines(upload.name or "")))
+    except FileTooLarge:
         messages.error(request, _("The file is too large; divide it."))
         return _back(segment)
-    text = request.POST.get("people", "")
-    if upload is not None:
-        text += "\n" + upload.read().decode("utf-8-sig", errors="replace")
-    names = names_in(text)
-    if not names or len(names) > MOST_PEOPLE:
-        messages.error(
-            request, _("Name somebody.") if not names else _("These are too many at once; divide them.")
-        )
-        return _back(segment)
-    people, unknown = found_people(names)
-    if not people:
+    people = sorted(set().union(*(one.ids for one in found)))
+    if people:
+        actor = request.user.get_username()
+        change_members(slug, people, mode=Mode(mode), actor=actor, now=timezone.now())
+        messages.success(request, _said(len(people), sum(one.fault_count for one in found)))
+    elif any(one.rows for one in found):
         messages.error(request, _("Nobody was found by these numbers and addresses."))
-        return _back(segment)
-    change_members(slug, people, mode=Mode(mode), actor=request.user.get_username(), now=timezone.now())
-    messages.success(request, _said(len(people), unknown))
+    else:
+        messages.error(request, _("Name somebody."))
     return _back(segment)
-
-
-def names_in(text: str) -> list[str]:
-    """The first column of each line; a heading that names it is passed over."""
-    rows = csv.reader(io.StringIO(text), delimiter=";" if ";" in text[:2000] else ",")
-    names = [row[0].strip() for row in rows if row and row[0].strip()]
-    headings = ("user_id", "userid", "id", "email", "e-mail", "customer number")
-    return names[1:] if names and names[0].lower() in headings else names
-
-
-def found_people(names: list[str]) -> tuple[list[int], int]:
-    """The people with these customer numbers, addresses or public ids, and how many names are nobody's."""
-    found: set[int] = set()
-    unknown = 0
-    addresses = {one: normalise(EMAIL, one) for one in names if "@" in one}
-    by_address = dict(
-        Identity.objects.filter(
-            kind=EMAIL, value__in=[one for one in addresses.values() if one], person__isnull=False
-        ).values_list("value", "person_id")
-    )
-    for address in addresses.values():
-        person = by_address.get(address or "")
-        if person is None:
-            unknown += 1
-        else:
-            found.add(person)
-    others = [one for one in names if "@" not in one]
-    named = people_named(others)
-    unknown += max(0, len(set(others)) - len(named))
-    return sorted(found.union(named)), unknown
 
 
 def _said(number: int, unknown: int) -> str:

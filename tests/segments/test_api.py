@@ -170,3 +170,20 @@ def test_list__asks_a_fixed_number_of_queries(api: Api, django_assert_max_num_qu
         build.segment()
     with django_assert_max_num_queries(8):
         assert len(api.get()["results"]) == 20
+
+
+def test_preview__of_before_anything_is_kept(api: Api) -> None:
+    body = {"condition": {"event": "Order", "during": {"last": "P30D"}}, "as_of": "0001-01-02T00:00:00Z"}
+    assert api.post("preview/", body, status=400)["errors"][0]["path"] == "/as_of"
+
+
+def test_preview__is_not_nested_without_end(api: Api) -> None:
+    body = '{"condition": ' + '{"all": [' * 50_000 + "]}" * 50_000 + "}"
+    response = api.client.post("/api/v1/segments/preview/", data=body, content_type="application/json")
+    assert (response.status_code, response.json()["detail"]) == (400, "The JSON is nested too deeply.")
+
+
+@pytest.mark.parametrize("days", ["0", "x", "3661", "1" * 5_000])
+def test_growth__days_are_bounded(api: Api, days: str) -> None:
+    build.segment(slug="vip")
+    api.get(f"vip/growth/?days={days}", status=400)

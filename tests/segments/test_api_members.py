@@ -103,6 +103,8 @@ def test_members__may_be_searched_and_show_columns(api: Api, people: list[Any]) 
 
 
 CSV = "\ufeffname,user_id\nAnna,u0\nNobody,x9\n\nBerta,u1\n,\nShort\n"
+CSV_OF_NOBODY = "x" * 50_000 + "\na\0b\n" + '"' + 3 * ("y" * 90_000 + "\n")
+JSONL_OF_NOBODY = "[" * 50_000 + '\n"a\\u0000"\n"\\ud800"\n'
 JSONL = '{"user_id": "u0"}\n"p1@example.com"\nnot json\n{"city": "Rom"}\n\n7\n'
 
 
@@ -120,6 +122,24 @@ def test_file__as_the_body(api: Api, people: list[Any], body: str, kind: str, fa
     assert [fault["row"] for fault in answer["faults"]] == faults
     assert all(fault["message"] for fault in answer["faults"])
     assert set(ManualMember.objects.values_list("person_id", flat=True)) == {people[0].pk, people[1].pk}
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"), [(CSV_OF_NOBODY, "text/csv"), (JSONL_OF_NOBODY, "application/x-ndjson")]
+)
+def test_file__odd_rows_name_nobody(api: Api, people: list[Any], body: str, kind: str) -> None:
+    build.segment(slug="beta")
+    path = url("segments/beta/members/file/?mode=add")
+    answer = api.client.post(path, data=body.encode(), content_type=kind).json()
+    assert (answer["added"], answer["fault_count"]) == (0, 3)
+
+
+def test_file__one_endless_line_is_refused(api: Api) -> None:
+    build.segment(slug="beta")
+    path = url("segments/beta/members/file/?mode=add")
+    response = api.client.post(path, data=b"x" * 1_000_000, content_type="text/csv")
+    assert response.status_code == 400
+    assert response.json()["errors"][0]["path"] == "/file"
 
 
 def test_file__as_a_part(api: Api, people: list[Any]) -> None:

@@ -134,6 +134,13 @@ class TestRoundTrip:
         assert [row.kind for row in root.walk()] == [Kind.GROUP, Kind.RAW]
         assert write(root).document in ({"all": [RAW[name]]}, {"all": []})
 
+    @pytest.mark.parametrize("text", ["[" * 50_000, "1" * 5_000, "NaN", '{"known": 1e999}'])
+    def test_json_that_is_no_condition(self, text: str) -> None:
+        row = Row(id="r1", kind=Kind.RAW, fields={"json": text})
+        written = write(Row(id="r0", kind=Kind.GROUP, fields={"op": "all"}, children=[row]))
+        assert written.condition is None
+        assert set(written.problems) == {"r1"}
+
     @pytest.mark.parametrize("name", IN_JOURNEY)
     def test_in_a_journey(self, name: str) -> None:
         document = {"any": [IN_JOURNEY[name]]}

@@ -1,5 +1,7 @@
 """Members page by page, streamed, day by day, in two segments at once; what a change would do."""
 
+import csv
+import io
 from datetime import date, timedelta
 from typing import Any
 
@@ -7,6 +9,7 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from segments.domain.parse import parse_condition
+from segments.exporting import exported
 from segments.models import Segment
 from segments.queries import (
     all_members,
@@ -125,3 +128,14 @@ def test_preview__takes_public_ids_and_customer_numbers() -> None:
     found = preview(everybody, now=NOW, named=[str(anna.uuid), "u1", "nobody"])
     assert {line.id for line in found.people} == {anna.pk, berta.pk}
     assert (found.count, found.total) == (2, 3)
+
+
+def test_exported__no_cell_is_a_formula() -> None:
+    segment = build.segment()
+    person = build.person(traits={"=1+1": "\n=2+2", "sum": -3, "name": "@SUM(A1)"})
+    build.membership(segment=segment, person=person)
+    sheet = "".join(exported(segment, columns=["=1+1", "sum"], to="csv"))
+    heading, line = csv.reader(io.StringIO(sheet))
+    assert heading[-2:] == ["'=1+1", "sum"]
+    assert line[-2:] == ["'\n=2+2", "-3"]
+    assert line[3] == "'@SUM(A1)"

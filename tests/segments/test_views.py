@@ -41,6 +41,12 @@ def test_list__shows_the_rule_in_words(staff: Client) -> None:
     assert "Gone" not in page
 
 
+def test_list__is_searched(staff: Client) -> None:
+    build.segment(slug="vip", name="Very important")
+    assert "Very important" in text(staff, "/segments/?q=%00IMP")
+    assert "Very important" not in text(staff, "/segments/?q=unknown")
+
+
 def test_list__asks_a_fixed_number_of_queries(staff: Client, django_assert_max_num_queries: Any) -> None:
     for _ in range(20):
         build.segment()

@@ -17,10 +17,10 @@ from profiles.models import EventName
 from segments.counting import count_people, estimate_people
 from segments.domain.parse import parse_condition
 from segments.drafting import fingerprint_of, unfinished_rows
+from segments.member_files import LARGEST_FILE, LONGEST_LINE
 from segments.models import ManualMember, Segment, SegmentAudit
 from segments.queries import TooSlow
 from segments.starters import STARTERS
-from segments.views.members import found_people, names_in
 from segments.views.pages import drawing_of, progress_of
 from tests import build
 
@@ -170,21 +170,34 @@ class TestCount:
 
 class TestMembers:
     @pytest.mark.parametrize(
-        ("sent", "names"),
-        [
-            ("u1\n\n u2 \n", ["u1", "u2"]),
-            ("email;name\na@b.de;Ada\n", ["a@b.de"]),
-            ("user_id,x\nu1,2\n", ["u1"]),
-            ("", []),
-        ],
+        "sent", ["u1\n\n u2 \nx9\n", "email;name\nADA@example.com;Ada\nu2;\nx9\n", "id,x\nu1,2\nu2\nx9"]
     )
-    def test_names_in(self, sent: str, names: list[str]) -> None:
-        assert names_in(sent) == names
-
-    def test_found_people(self) -> None:
+    def test_names_as_a_text(self, staff: Client, sent: str) -> None:
+        build.segment(slug="a")
         ada = build.person(identities={"email": "ada@example.com", "user_id": "u1"})
         ben = build.person(identities={"user_id": "u2"})
-        assert found_people(["ADA@example.com", "u2", "u9", "x@example.com"]) == ([ada.pk, ben.pk], 2)
+        page = staff.post("/segments/a/members/", {"mode": "add", "people": sent}, follow=True)
+        assert "1 name is nobody" in page.content.decode()
+        assert {one.person_id for one in ManualMember.objects.in_force()} == {ada.pk, ben.pk}
+
+    @pytest.mark.parametrize("sent", ["x" * 200_000, '"' + "x" * 200_000, "a\0b", ""])
+    def test_names_of_nobody(self, staff: Client, sent: str) -> None:
+        build.segment(slug="a")
+        page = staff.post("/segments/a/members/", {"mode": "add", "people": sent}, follow=True)
+        said = "Nobody was found" if sent else "Name somebody."
+        assert said in page.content.decode()
+        assert not ManualMember.objects.exists()
+
+    @pytest.mark.parametrize(
+        "line", [b"x" * (LONGEST_LINE + 1), (b" " * 99_998 + b"\n") * (LARGEST_FILE // 99_999 + 1)]
+    )
+    def test_a_file_too_large(self, staff: Client, line: bytes) -> None:
+        build.segment(slug="a")
+        build.person(identities={"user_id": "u1"})
+        sent = {"mode": "add", "file": SimpleUploadedFile("some.csv", line)}
+        page = staff.post("/segments/a/members/", sent, follow=True)
+        assert "The file is too large" in page.content.decode()
+        assert not ManualMember.objects.exists()
 
     def test_by_hand_and_by_file(self, staff: Client) -> None:
         segment = build.segment(slug="a")
