@@ -14,7 +14,14 @@ from connectors import suppression
 from connectors.domain.addresses import address_of
 from connectors.domain.consent import SCOPE_MARKETING, Reach
 from connectors.domain.message import Recipient
-from connectors.models import Connection, Delivery, DeliveryAttempt, Destination, Suppression
+from connectors.models import (
+    Connection,
+    Delivery,
+    DeliveryAttempt,
+    Destination,
+    Suppression,
+    Template,
+)
 from connectors.registry import CHANNELS
 from profiles.models import Identity, Person
 
@@ -31,6 +38,14 @@ class Addressee:
     recipient: Recipient
     reach: Reach
     zone: str
+
+
+def samples_of(template: Template, *, limit: int) -> list[Delivery]:
+    """The newest deliveries of a template, one for each person: what its previews are made with."""
+    newest: dict[int, Delivery] = {}
+    for delivery in Delivery.objects.filter(template=template).order_by("-id")[: limit * 4]:
+        newest.setdefault(delivery.person_id, delivery)
+    return list(newest.values())[:limit]
 
 
 def suppressed_scopes(addresses: Collection[str], *, channel: str) -> dict[str, frozenset[str]]:

@@ -181,6 +181,23 @@ def test_template_page__source_and_preview(ada: Person) -> None:
     assert "sandbox" in framed["Content-Security-Policy"]
 
 
+def test_template_page__what_began_the_journey_is_that_of_a_mail_sent(ada: Person) -> None:
+    body = "<p>{{ person.name }}: {{ entry.properties.name }}</p>"
+    template = Template.objects.create(slug="hi", name="Hi", subject="{{ entry.properties.name }}", body=body)
+    late = build.person(traits={"name": "Late Comer"}, identities={"email": "late@example.com"})
+    for product in ("Old tent", "New tent"):
+        context = {"entry": {"properties": {"name": product}}}
+        build.delivery(person=ada, template=template, context=context, state="sent")
+
+    client = browser()
+
+    assert "<strong>New tent</strong>" in page(client, "/messages/hi/")
+    framed = [
+        client.get(f"/messages/hi/mail/?person={person.uuid}").content.decode() for person in (ada, late)
+    ]
+    assert framed == ["<p>Ada Lovelace: New tent</p>", "<p>Late Comer: New tent</p>"]
+
+
 def test_template_page__a_fault_is_shown(ada: Person) -> None:
     Template.objects.create(slug="hi", name="Hi", subject="s", body="<p>{{ person.nothing }}</p>")
     assert "nothing" in page(browser(), "/messages/hi/?person=not-an-id")
@@ -193,6 +210,7 @@ def test_connection_list__never_shows_a_secret() -> None:
     Destination.objects.create(name="connection:crm", failure_count=6, last_error="It did not answer.")
     shown = page(browser(Role.ADMIN), "/connections/")
     assert "https://crm.example" in shown
+    assert "CRM over HTTP" in shown
     assert "It said 410." in shown
     assert "It did not answer." in shown
     assert "sealed-text" not in shown
