@@ -19,7 +19,7 @@ from connectors.source_services import make_source
 def source_list(request: StaffRequest) -> HttpResponse:
     """Show every source with its key, its last message and what to paste into pages."""
     context = {
-        "sources": Source.objects.order_by("name"),
+        "sources": Source.objects.exclude(kind="internal").order_by("name"),  # nobody sends to our own
         "kinds": KIND_LABELS,
         "base_url": settings.BASE_URL,
         "is_admin": Role.ADMIN in request.roles,

@@ -15,6 +15,7 @@ from cdp_site.models import ApiToken, AuditEntry
 from cdp_site.web import Role
 from connectors import keys, vault
 from connectors.models import Source
+from connectors.services.results import internal_source
 from connectors.source_services import SourceDraft, change_source, make_source
 from tests import build
 
@@ -223,6 +224,11 @@ def test_page__shows_what_to_paste(client: Client) -> None:
     assert backend.write_key in shown
     assert "/hooks/crm" in shown
     assert crm.write_key not in shown
+
+
+def test_page__does_not_offer_the_products_own_source(client: Client) -> None:
+    own = internal_source()
+    assert f"/hooks/{own.slug}" not in page(client, Role.ADMIN)
 
 
 def test_page__a_server_key_is_for_admins(client: Client) -> None:
