@@ -112,7 +112,7 @@ def _keep_rows(segment: Segment, rows: list[Any]) -> None:
 
 def _free_slug(name: str) -> str:
     """A slug after the name that no segment has."""
-    start = slugify(name)[:70] or "segment"
+    start = slugify(name)[:70].rstrip("-_") or "segment"
     taken = set(Segment.objects.filter(slug__startswith=start).values_list("slug", flat=True))
     free = (f"{start}-{number}" for number in range(2, _MOST_TRIES))
     return start if start not in taken else next(slug for slug in free if slug not in taken)
