@@ -10,10 +10,14 @@ _KINDS: Final[Mapping[str, str]] = {
     "wait": gettext_noop("Wait"),
     "wait_until": gettext_noop("Wait until something happens"),
     "branch": gettext_noop("Branch"),
+    "split": gettext_noop("Split"),
+    "repeat": gettext_noop("Repeat"),
     "send": gettext_noop("Send a message"),
     "crm": gettext_noop("CRM action"),
     "webhook": gettext_noop("Webhook"),
     "set_trait": gettext_noop("Set a trait"),
+    "list": gettext_noop("Change a list"),
+    "go_to_journey": gettext_noop("Go to a journey"),
     "exit": gettext_noop("Exit"),
 }
 

@@ -256,6 +256,14 @@ class TestSentences:
         (entry,) = everything(person, page=10)
         assert line_of(entry).sentence.striptags() == sentence
 
+    def test_decision__says_what_is_sent(self) -> None:
+        person = build.person()
+        step = {"id": "s1", "kind": "webhook", "connection": "erp", "fields": {}, "name": "Tell the shop"}
+        journey = build.journey(name="Welcome", document=build.journey_document(step))
+        build.decision(journey=journey, person=person, outcome="queued", step="s1")
+        (entry,) = everything(person, page=10)
+        assert line_of(entry).sentence.striptags() == "Welcome decided to send Tell the shop"
+
     def test_decision__names_the_step_and_the_reasons(self) -> None:
         person = build.person()
         journey = build.journey(

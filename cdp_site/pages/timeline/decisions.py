@@ -14,7 +14,7 @@ from cdp_site.pages.timeline.events import fill
 from journeys.domain.because import because
 from journeys.domain.decision import Outcome, Refusal
 
-Data = Mapping[str, Any]  # outcome, reason, step, journey; tree where the reasons are at hand
+Data = Mapping[str, Any]  # outcome, reason, step, journey; step_name and tree where they are at hand
 
 _SENTENCES: Final[Mapping[Outcome, str]] = {
     Outcome.ENTERED: gettext_noop("Entered the journey <b>%(journey)s</b>"),
@@ -78,6 +78,9 @@ def decision_sentence(data: Data) -> Markup:
     if data["outcome"] == Outcome.WAITING.value and data["reason"]:
         until = moment(datetime.fromisoformat(data["reason"]))
         return fill(_("Waits in <b>%(journey)s</b> until %(until)s"), {"journey": journey, "until": until})
+    if data["outcome"] == Outcome.QUEUED.value and data.get("step_name"):
+        said = {"journey": journey, "step": data["step_name"]}
+        return fill(_("<b>%(journey)s</b> decided to send <b>%(step)s</b>"), said)
     return fill(_(message), {"journey": journey, "reason": _why(data)})
 
 
