@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 from psycopg.sql import SQL, Literal
 from psycopg.types.json import Jsonb
@@ -51,6 +51,7 @@ class Work:
     version: int
     # Whether rules outside of segments ask about membership: whoever moves is handed to the sweep then.
     is_watched: bool = False
+    started_at: datetime | None = None  # of the build; None: this is none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,12 +75,12 @@ def build_segment(
     Args:
         ends_at: reading of the monotonic clock at which to stop; another call goes on from there.
     """
-    work = _work_on(segment_id, is_watched=is_watched)
+    now = clock()
+    work = _work_on(segment_id, is_watched=is_watched, now=now)
     if work is None:
         return Built(entered=0, left=0, is_done=False)
-    now = clock()
     to_ask = _people_to_ask(work, now=now)
-    _begin(work, total=len(to_ask.people), now=now)
+    _in_force(work).update(build_total=F("build_done") + len(to_ask.people))  # what was done before counts
     entered = left = 0
     for people in portions(to_ask.people, size=portion):
         result = settle_portion(work, people, turning=to_ask.turning, clock=clock)
@@ -97,14 +98,18 @@ def waiting_segments() -> list[int]:
     return [live.id for live in live_segments() if live.id in waiting]
 
 
-def _work_on(segment_id: int, *, is_watched: bool) -> Work | None:
+def _work_on(segment_id: int, *, is_watched: bool, now: datetime) -> Work | None:
+    """Begin a build, or go on with the one that was begun."""
+    rows = Segment.objects.live().filter(pk=segment_id)
+    rows.filter(build_started_at=None).update(build_started_at=now, build_done=0, error="")
+    started_at = rows.values_list("build_started_at", flat=True).first()
     version = SegmentVersion.objects.filter(
         segment_id=segment_id, segment__state=Segment.State.LIVE, number=F("segment__version")
     ).first()
     live = next((one for one in live_segments() if one.id == segment_id), None)
     if version is None or live is None:
         return None
-    return Work(segment=live, version=version.number, is_watched=is_watched)
+    return Work(segment=live, version=version.number, is_watched=is_watched, started_at=started_at)
 
 
 _DIFFERING: Final = SQL(
@@ -143,20 +148,13 @@ def portions(people: Sequence[int], *, size: int = PORTION) -> Iterator[Sequence
         yield people[start : start + size]
 
 
-def _begin(work: Work, *, total: int, now: datetime) -> None:
-    """Show how much there is to do; a build that goes on counts what was done before."""
-    row = Segment.objects.live().filter(pk=work.segment.id, version=work.version)
-    row.filter(build_started_at=None).update(build_started_at=now, build_done=0)
-    row.update(build_total=F("build_done") + total)
-
-
 @transaction.atomic
 def settle_portion(
     work: Work, people: Sequence[int], *, turning: frozenset[int], clock: Clock
 ) -> tuple[int, int] | None:
-    """Ask some people again while they are locked, and write. None: the version is no longer in force."""
+    """Ask some people again while they are locked, and write. None: this is no longer to be done."""
     share_rules()
-    if not _is_in_force(work):
+    if not _in_force(work).exists():
         return None
     states = store.load_people(people, skip_locked=False)
     now = clock()
@@ -215,7 +213,7 @@ def _renew_dues(segment: LiveSegment, states: dict[int, PersonState], *, now: da
             is_said = segment.slug in manual.of(person, now=now)
             due[person] = None if is_said else segment_due(segment, state.facts(company_zone=zone), now=now)
         except Exception as error:  # one person's values: the others have their moments
-            note_faults({segment.id: fault_of(error, segment=segment)})
+            note_faults({segment.id: fault_of(error, slug=segment.slug)})
             due[person] = None
     write_dues([(person, segment.id, at) for person, at in sorted(due.items()) if at is not None])
     delete_dues([(person, segment.id) for person, at in sorted(due.items()) if at is None])
@@ -233,20 +231,21 @@ def _load_facts(segment: LiveSegment, states: dict[int, PersonState], *, now: da
     return manual
 
 
-def _is_in_force(work: Work) -> bool:
-    return Segment.objects.live().filter(pk=work.segment.id, version=work.version).exists()
+def _in_force(work: Work) -> QuerySet[Segment]:
+    """The row of the segment, unless another version is in force now or a build was begun anew."""
+    rows = Segment.objects.live().filter(pk=work.segment.id, version=work.version)
+    return rows if work.started_at is None else rows.filter(build_started_at=work.started_at)
 
 
 @transaction.atomic
 def _finish(work: Work, *, now: datetime) -> bool:
     """Note that the members are those of this version, and have dependants built."""
     share_rules()
-    done = Segment.objects.live().filter(pk=work.segment.id, version=work.version)
-    if not done.update(built_at=now, build_total=None, build_started_at=None, build_cursor=0, error=""):
+    if not _in_force(work).update(built_at=now, build_total=None, build_started_at=None, build_cursor=0):
         return False
     slug = work.segment.slug
     dependants = [live.id for live in live_segments() if slug in live.reads.segments]
-    Segment.objects.live().filter(id__in=dependants).update(built_at=None)
+    Segment.objects.live().filter(id__in=dependants).begin_anew()
     return True
 
 

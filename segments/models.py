@@ -11,6 +11,12 @@ class SegmentQuerySet(models.QuerySet["Segment"]):
     def live(self) -> "SegmentQuerySet":
         return self.filter(state=Segment.State.LIVE)
 
+    def begin_anew(self) -> int:
+        """Have the background ask everybody, from the beginning."""
+        return self.update(
+            built_at=None, build_total=None, build_done=0, build_started_at=None, build_cursor=0
+        )
+
 
 class Segment(models.Model):
     """A named condition whose members are kept up to date."""

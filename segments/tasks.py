@@ -4,6 +4,8 @@ import time
 from collections.abc import Collection
 from typing import Final
 
+from django.db import InterfaceError, OperationalError
+
 from segments.auditing import make_audit, open_audits
 from segments.building import (
     archived_with_members,
@@ -12,6 +14,7 @@ from segments.building import (
     empty_segment,
     waiting_segments,
 )
+from segments.live import fault_of, note_faults
 from segments.models import Segment
 from segments.services import wake_builder
 
@@ -29,12 +32,20 @@ def build_waiting(watched: Collection[str] = ()) -> dict[str, int]:
     for segment in archived_with_members():
         counts["left"] += empty_segment(segment)
     ends_at = time.monotonic() + LONGEST
+    faulty: set[int] = set()
     for _ in range(_ROUNDS):
-        waiting = waiting_segments()
+        waiting = [id_ for id_ in waiting_segments() if id_ not in faulty]
         if not waiting:
             return counts | {"audits": _audit(watched)}
         slug = Segment.objects.values_list("slug", flat=True).get(pk=waiting[0])
-        built = build_segment(waiting[0], is_watched=slug in watched, ends_at=ends_at)
+        try:
+            built = build_segment(waiting[0], is_watched=slug in watched, ends_at=ends_at)
+        except (InterfaceError, OperationalError):  # of the moment: another call goes on
+            raise
+        except Exception as error:  # of one segment: it waits on, and the others are built
+            faulty.add(waiting[0])
+            note_faults({waiting[0]: fault_of(error, slug=slug)})
+            continue
         counts["built"] += 1
         counts["entered"] += built.entered
         counts["left"] += built.left

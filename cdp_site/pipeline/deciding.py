@@ -279,7 +279,7 @@ class Decider:
         try:
             return segment_due(segment, facts, now=now)
         except Exception as error:  # as in settling: one rule stops no other
-            self._faults[id_] = fault_of(error, segment=segment)
+            self._faults[id_] = fault_of(error, slug=segment.slug)
             return None
 
     def at_moment(

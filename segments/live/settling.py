@@ -69,7 +69,7 @@ def settle(
         try:
             change = _settle_one(segment, facts, now=now, stays=stays, manual=manual.get(segment.slug))
         except Exception as error:  # of one rule: everything else about the person is decided
-            settled.faults[id_] = fault_of(error, segment=segment)
+            settled.faults[id_] = fault_of(error, slug=segment.slug)
             continue
         if change is not None:
             changed.add(segment.slug)
@@ -77,9 +77,9 @@ def settle(
     return settled
 
 
-def fault_of(error: Exception, *, segment: LiveSegment) -> str:
+def fault_of(error: Exception, *, slug: str) -> str:
     """Log that a segment cannot be asked, and say why in words that hold no personal data."""
-    logger.error("segment %s cannot be asked", segment.slug, exc_info=error)
+    logger.error("segment %s cannot be asked", slug, exc_info=error)
     return f"{type(error).__name__}: {error}"[:LONGEST_FAULT]
 
 

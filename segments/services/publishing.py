@@ -116,7 +116,7 @@ def publish_segment(slug: str, *, actor: str, now: datetime) -> SegmentVersion:
         segment.state, segment.version = Segment.State.LIVE, number
         segment.updated_at = now
         segment.save(update_fields=["state", "version", "updated_at"])
-        _have_built(segment)
+        Segment.objects.filter(pk=segment.pk).begin_anew()
         after = {"state": segment.state, "version": number, "rules": rules}
         _record(actor, "segment.publish", segment, before=before, after=after)
         transaction.on_commit(wake_builder)
@@ -148,7 +148,7 @@ def resume_segment(slug: str, *, actor: str, now: datetime) -> Segment:
     segment = Segment.objects.select_for_update().get(slug=slug)
     if segment.state != Segment.State.PAUSED:
         raise WrongState(slug=slug, state=segment.state)
-    _have_built(segment)
+    Segment.objects.filter(pk=segment.pk).begin_anew()
     transaction.on_commit(wake_builder)
     return _change_state(segment, Segment.State.LIVE, actor=actor, verb="segment.resume", now=now)
 
@@ -160,19 +160,12 @@ def rebuild_local(*, actor: str) -> None:
     """
     local = [live for live in live_segments() if live.reads.needs_zone]
     for segment in Segment.objects.filter(pk__in=[live.id for live in local]).order_by("pk"):
-        _have_built(segment)
+        Segment.objects.filter(pk=segment.pk).begin_anew()
         _record(actor, "segment.rebuild", segment, after={"reason": "time zone"})
     ComputedTrait.objects.live().filter(definition__compute=Compute.DAYS_SINCE).update(
         built_at=None, build_cursor=0
     )
     transaction.on_commit(wake_builder)
-
-
-def _have_built(segment: Segment) -> None:
-    """Have the background ask everybody, from the beginning."""
-    Segment.objects.filter(pk=segment.pk).update(
-        built_at=None, build_total=None, build_done=0, build_started_at=None, build_cursor=0
-    )
 
 
 def duplicate_segment(slug: str, *, new_slug: str, name: str, actor: str, now: datetime) -> Segment:

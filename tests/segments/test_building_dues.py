@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from profiles.models import Person
-from segments.building import Built, build_segment, clear_dues
+from segments.building import Built, Work, build_segment, clear_dues, settle_portion
+from segments.live import live_segments
 from segments.models import Membership, Segment, SegmentDue
 from segments.services import pause_segment, publish_segment, resume_segment, save_segment
 from segments.tasks import build_waiting
@@ -112,3 +113,45 @@ def test_clear_dues__of_what_is_paused() -> None:
     resume_segment("seg", actor="mia", now=NOW)
     build_segment(segment.pk, clock=clock)
     assert SegmentDue.objects.filter(segment=segment).count() == 5
+
+
+def test_build__that_is_begun_anew_meanwhile_asks_everybody() -> None:
+    """Whoever had been asked before it is asked again, as where the company has moved to another zone."""
+    people = [buyer(2) for _ in range(4)]
+    segment = published(LATELY)
+    build_segment(segment.pk, clock=clock, portion=2, ends_at=0.0)
+    segment.refresh_from_db()
+    [live] = live_segments()
+    begun = Work(segment=live, version=segment.version, started_at=segment.build_started_at)
+    pause_segment("seg", actor="mia", now=NOW)
+    resume_segment("seg", actor="mia", now=NOW)
+    SegmentDue.objects.all().delete()
+    rest = [one.pk for one in people[2:]]
+    assert settle_portion(begun, rest, turning=frozenset(rest), clock=clock) is None
+    assert build_segment(segment.pk, clock=clock).is_done
+    assert dues() == {one.pk: NOW + 5 * DAY for one in people}
+
+
+def test_build__has_a_dependant_that_was_cut_off_begin_anew() -> None:
+    member = buyer(2)
+    published(LATELY, "first")
+    second = published({"segment": "first", "is": "left", "during": {"last": "P7D"}}, "second")
+    Segment.objects.filter(pk=second.pk).update(build_cursor=member.pk, build_started_at=NOW, build_done=1)
+    build_segment(Segment.objects.get(slug="first").pk, clock=clock)
+    second.refresh_from_db()
+    assert (second.build_cursor, second.build_done, second.build_started_at) == (0, 0, None)
+
+
+def test_build_waiting__a_segment_that_cannot_be_asked_stops_no_other() -> None:
+    person = build.person(traits={"born": "1990-12-24"}, time_zone="Nowhere/At All")
+    faulty = published({"trait": "born", "op": "anniversary", "value": "today"}, "birthday")
+    sound = published(LATELY, "sound")
+    assert build_waiting()["built"] == 1
+    faulty.refresh_from_db()
+    sound.refresh_from_db()
+    assert (faulty.built_at, sound.built_at is None) == (None, False)
+    assert "Nowhere" in faulty.error
+    Person.objects.filter(pk=person.pk).update(time_zone="Europe/Berlin")
+    build_waiting()
+    faulty.refresh_from_db()
+    assert faulty.built_at is not None
