@@ -18,8 +18,10 @@ from django.db.models.functions import Greatest
 from cdp_site import audit
 from cdp_site.wakeup import wake
 from profiles.models import Person
+from segments.live import live_segments
 from segments.live.dues import write_dues
 from segments.models import ManualMember, Segment
+from segments.revision import share_rules
 
 PORTION: Final = 2_000  # people locked and written in one transaction
 
@@ -65,9 +67,9 @@ def change_members(slug: str, people: Sequence[int], *, mode: Mode, actor: str, 
         added = segment.manual_members.filter(is_added=True, ended_at=None).order_by("person_id")
         others = [id_ for id_ in added.values_list("person_id", flat=True) if id_ not in named]
         for some in _portions(others):
-            changed += _change(segment, some, mode=Mode.FORGET, actor=actor, now=now)
+            changed += say_by_hand(segment, some, mode=Mode.FORGET, actor=actor, now=now)
     for some in _portions(people):
-        changed += _change(segment, some, mode=mode, actor=actor, now=now)
+        changed += say_by_hand(segment, some, mode=mode, actor=actor, now=now)
     audit.record(
         actor,
         f"segment.{mode.value}_members",
@@ -86,7 +88,10 @@ def _portions(people: Sequence[int]) -> Iterator[list[int]]:
 
 
 @transaction.atomic
-def _change(segment: Segment, people: Sequence[int], *, mode: Mode, actor: str, now: datetime) -> Changed:
+def say_by_hand(segment: Segment, people: Sequence[int], *, mode: Mode, actor: str, now: datetime) -> Changed:
+    """One portion of `change_members`."""
+    share_rules()  # nobody publishes until the commit: who is to be asked about these people stays so
+    asking = _asking(segment)
     # Who is being decided about reads and writes these rows too: people first, in order of their ids.
     locked = Person.objects.select_for_update().filter(pk__in=people, merged_into=None).order_by("pk")
     ids = list(locked.values_list("pk", flat=True))
@@ -103,8 +108,7 @@ def _change(segment: Segment, people: Sequence[int], *, mode: Mode, actor: str, 
             ],
             batch_size=PORTION,
         )
-    if segment.state == Segment.State.LIVE:  # else they are settled when it is published or goes on
-        write_dues([(id_, segment.pk, now) for id_ in moved])
+    write_dues([(id_, which, now) for id_ in moved for which in asking])
     match wanted:
         case None:
             return Changed(forgotten=len(moved))
@@ -112,6 +116,17 @@ def _change(segment: Segment, people: Sequence[int], *, mode: Mode, actor: str, 
             return Changed(added=len(moved))
         case False:
             return Changed(removed=len(moved))
+
+
+def _asking(segment: Segment) -> list[int]:
+    """The live segments to be asked about whoever is named: this one, or those that ask for it as a list.
+
+    From a live one the sweep goes on to all that ask for it. One that is not live settles nobody until it is
+    published or goes on; but its list is what was said, and counts at once.
+    """
+    if Segment.objects.live().filter(pk=segment.pk).exists():
+        return [segment.pk]
+    return [live.id for live in live_segments() if segment.slug in live.reads.lists]
 
 
 def _wanted(segment: Segment, mode: Mode) -> bool | None:

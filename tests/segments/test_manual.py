@@ -22,6 +22,7 @@ from segments.services import (
     resume_segment,
     save_segment,
 )
+from segments.services.manual import say_by_hand
 from tests import build
 from tests.segments.domain.people import NOW
 
@@ -202,3 +203,26 @@ def test_audit__only_of_what_is_live() -> None:
     build.segment(slug="seg", state="paused")
     with pytest.raises(WrongState):
         request_audit("seg", is_mending=False, actor="mia", now=NOW)
+
+
+def test_change_members__of_a_list_that_is_not_live_reaches_who_asks_for_it() -> None:
+    """A list is what people said, whether or not its own members are kept up to date."""
+    beta = published(NOBODY, "beta")
+    asking = published({"list": "beta"}, "asking")
+    pause_segment("beta", actor="mia", now=NOW)
+    anna = build.person()
+    change_members("beta", [anna.pk], mode=Mode.ADD, actor="mia", now=NOW)
+    assert list(SegmentDue.objects.values_list("person_id", "segment_id")) == [(anna.pk, asking.pk)]
+    resume_segment("beta", actor="mia", now=NOW)
+    change_members("beta", [anna.pk], mode=Mode.REMOVE, actor="mia", now=NOW + MINUTE)
+    assert set(SegmentDue.objects.values_list("segment_id", flat=True)) == {asking.pk, beta.pk}
+
+
+def test_change_members__of_a_segment_published_between_portions() -> None:
+    """Whoever comes after the publication is settled by the sweep; a build has gone by them."""
+    save_segment("seg", name="seg", condition=NOBODY, actor="mia", now=NOW)
+    stale = Segment.objects.get(slug="seg")
+    publish_segment("seg", actor="mia", now=NOW)
+    anna = build.person()
+    say_by_hand(stale, [anna.pk], mode=Mode.ADD, actor="mia", now=NOW)
+    assert SegmentDue.objects.get().person_id == anna.pk
