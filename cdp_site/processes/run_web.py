@@ -9,9 +9,10 @@ from granian.log import LogLevels
 from granian.server import Server
 
 from cdp_site.processes.parent import die_with_parent
-from cdp_site.wsgi import application
 
-importlib.import_module(settings.ROOT_URLCONF)  # loaded once, before anything is forked
+# Loaded once, before anything is forked. The application is made later: at that moment it reads which static
+# files there are, and those are collected meanwhile.
+importlib.import_module(settings.ROOT_URLCONF)
 
 
 def run_web() -> None:
@@ -33,6 +34,8 @@ def run_web() -> None:
 
 
 def load() -> Any:
-    """Give the application, in a worker process."""
+    """Make the application, in a worker process."""
     die_with_parent()
+    from cdp_site.wsgi import application
+
     return application

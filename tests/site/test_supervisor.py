@@ -254,3 +254,28 @@ def tend_until_up(postgres: Postgres) -> None:
         assert time.monotonic() < deadline
         postgres.tend()
         time.sleep(0.05)
+
+
+def test_web__serves_static_files_that_were_collected_while_it_was_loaded(tmp_path: Path) -> None:
+    run_alone(
+        """
+        import os, sys
+        os.environ |= {"WAYFARE_DATA": sys.argv[1], "DJANGO_SETTINGS_MODULE": "cdp_site.settings"}
+        import django
+        django.setup()
+
+        from django.core.management import call_command
+        from django.templatetags.static import static
+        from django.test import RequestFactory
+
+        from cdp_site.processes import run_web
+
+        call_command("collectstatic", interactive=False, verbosity=0, skip_checks=True)
+        said = []
+        application = run_web.load()
+        request = RequestFactory(SERVER_NAME="localhost").get(static("app.css"))
+        application(request.environ, lambda status, headers: said.append(status))
+        assert said == ["200 OK"], said
+        """,
+        tmp_path,
+    )
