@@ -33,10 +33,33 @@ def main(url: str, user: str, password: str) -> None:
         page.wait_for_load_state("networkidle")
         page.get_by_role("button", name="Show all of it").click()
         page.screenshot(path=PICTURES / "journey.png")
-        page.goto(f"{url}/segments/+new/?from=viewed-and-left")
-        page.wait_for_load_state("networkidle")
+        page.goto(f"{url}/segments/+new/?from=at-risk")
+        write_rule(page)
         page.screenshot(path=PICTURES / "segment.png")
         browser.close()
+
+
+def write_rule(page: Page) -> None:
+    """Those at risk who spent much, or looked around lately."""
+    rule = page.get_by_role("region", name="Conditions")
+    rule.get_by_role("button", name="Remove this condition").last.click()
+    rule.get_by_role("button", name="Group", exact=True).click()
+    group = rule.get_by_role("group", name="Group of conditions")
+    group.get_by_label("Kind of condition").select_option(label="Total")
+    group.get_by_label("Property", exact=True).fill("revenue")
+    group.get_by_label("Event", exact=True).fill("Order Completed")
+    group.get_by_label("Value", exact=True).fill("200")
+    group.get_by_label("How long").fill("365")
+    group.get_by_role("button", name="Event", exact=True).click()
+    visit = group.locator(".rule-row").nth(1)
+    visit.get_by_label("Event", exact=True).fill("Page Viewed")
+    visit.get_by_label("Times").fill("5")
+    visit.get_by_label("How long").fill("90")
+    page.get_by_label("Name of the segment").fill("Good customers we may lose")
+    page.wait_for_load_state("networkidle")
+    page.locator(".count-people summary").first.click()
+    page.locator(".toast").wait_for(state="detached")
+    page.mouse.move(0, 0)
 
 
 def log_in(page: Page, url: str, *, user: str, password: str) -> None:
