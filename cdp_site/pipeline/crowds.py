@@ -7,12 +7,15 @@ holds.
 """
 
 import time
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from django.db import connection, transaction
 
 from cdp_site.pipeline.rules import Rules, current_rules
 from segments.building import move_people
+from segments.models import ManualMember
 
 CROWD = 2_000
 PORTION = 5_000  # people moved in one transaction
@@ -61,17 +64,25 @@ def _settle_some(group: Group, *, portion: int) -> int | None:
     people = _people(group, portion=portion)
     if not people:
         return None
-    _cursors[group] = people[-1]
     with connection.cursor() as cursor:
-        cursor.execute(_LOCK, [people, id_, at])
-        locked = [row[0] for row in cursor.fetchall()]
-    entered, left = move_people(segment, locked, now=at, reason={"node": "clock"})
+        cursor.execute(_LOCK, [people])
+        locked = {row[0] for row in cursor.fetchall()}
+    # Nobody was locked at the first look: who was decided about since then is no longer of the crowd.
+    crowd = [person for person in _people(group, portion=portion) if person in locked]
+    _cursors[group] = people[-1]
+    entered, left = move_people(segment, crowd, now=at, reason=_reason(crowd, id_, at=at))
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE segments_segment SET member_count = member_count + %s WHERE id = %s",
             [len(entered) - len(left), id_],
         )
     return len(entered) + len(left)
+
+
+def _reason(people: Sequence[int], id_: int, *, at: datetime) -> dict[str, Any]:
+    """Why they move: the clock, or somebody named them all at this moment."""
+    said = ManualMember.objects.filter(segment_id=id_, person__in=people, at=at)
+    return {"node": "manual" if said.exists() else "clock"}
 
 
 def _waits_for_others(rules: Rules, id_: int, *, at: datetime) -> bool:
@@ -100,12 +111,11 @@ SELECT d.person_id FROM segments_due AS d
                     WHERE o.person_id = d.person_id AND o.due_at <= %(at)s)
    AND NOT EXISTS (SELECT FROM journeys_run AS r
                     WHERE r.person_id = d.person_id AND r.ended_at IS NULL AND r.due_at < %(at)s)
+   AND NOT EXISTS (SELECT FROM journeys_entry_due AS e
+                    WHERE e.person_id = d.person_id AND e.due_at < %(at)s)
  ORDER BY d.person_id LIMIT %(most)s
 """
 _LOCK = """
-SELECT p.id FROM profiles_person AS p
- WHERE p.id = ANY(%s) AND p.merged_into_id IS NULL
-   AND EXISTS (SELECT FROM segments_due AS d
-                WHERE d.person_id = p.id AND d.segment_id = %s AND d.due_at = %s)
- ORDER BY p.id FOR UPDATE SKIP LOCKED
+SELECT id FROM profiles_person WHERE id = ANY(%s) AND merged_into_id IS NULL
+ ORDER BY id FOR UPDATE SKIP LOCKED
 """

@@ -9,8 +9,10 @@ from django.utils import timezone
 from cdp_site.pipeline import sweep
 from cdp_site.pipeline.crowds import settle_crowds
 from cdp_site.pipeline.rules import forget_rules
+from journeys.models import EntryDue
 from profiles.models import Person
 from segments.models import Membership, Segment, SegmentDue
+from segments.services import Mode, change_members
 from tests import build
 
 pytestmark = pytest.mark.django_db
@@ -97,6 +99,22 @@ def test_settle_crowds__who_has_something_due_earlier_waits_for_that(birthdays: 
     assert settle_crowds(until=timezone.now(), smallest=10) == (11, True)
     sweep()
     assert stays(birthdays) == expected(people)
+
+
+def test_settle_crowds__who_is_to_be_asked_to_enter_earlier_waits_for_that(birthdays: Segment) -> None:
+    people = crowd(birthdays)
+    earlier = {"person": people[1], "due_at": midnight() - DAY, "cause": EntryDue.Cause.API}
+    EntryDue.objects.create(journey=build.journey(), **earlier)
+    forget_rules()
+    assert settle_crowds(until=timezone.now(), smallest=10) == (11, True)
+
+
+def test_settle_crowds__says_who_was_named_by_hand(birthdays: Segment) -> None:
+    people = [build.person() for _ in range(12)]
+    at = timezone.now() - timedelta(seconds=5)
+    change_members("birthdays", [one.pk for one in people], mode=Mode.ADD, actor="mia", now=at)
+    assert settle_crowds(until=timezone.now(), smallest=10) == (12, True)
+    assert {stay.why["entered"]["node"] for stay in Membership.objects.all()} == {"manual"}
 
 
 def test_sweep__what_came_due_last_does_not_wait_behind_a_crowd(birthdays: Segment) -> None:
