@@ -2,9 +2,11 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.http import Http404
 from django.test import Client
 from django.urls import reverse
@@ -213,6 +215,10 @@ class TestDocumentation:
         document = client.get(reverse("schema")).json()
         assert "/api/v1/people/{uuid}/timeline/" in document["paths"]
         assert document["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
+
+    def test_schema__is_valid_without_a_warning(self, tmp_path: Path) -> None:
+        call_command("spectacular", validate=True, fail_on_warn=True, file=str(tmp_path / "schema.yaml"))
+        assert "/api/v1/people/" in (tmp_path / "schema.yaml").read_text()
 
     def test_page__tells_what_the_schema_tells(self, client: Client) -> None:
         client.force_login(build.user())
