@@ -285,7 +285,7 @@ def _item_count(place: Place, comparison: Comparison) -> Composable:
 def _item_passes(place: Place, comparison: Comparison) -> tuple[Composable, Composable]:
     """The items of a list by a name of their own, and whether one passes all tests."""
     name = Identifier(f"item{place.depth}")
-    inner = replace(place, depth=place.depth + 1)
+    inner = replace(place, number=None, depth=place.depth + 1)  # the column holds no item of a list
     passes = _both(
         holds(replace(inner, value=at_path(SQL("{}.value").format(name), test.path)), test.comparison)
         for test in item_tests(comparison)

@@ -2,6 +2,7 @@
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
 from profiles.models import Person
 from segments.domain.parse import parse_condition
@@ -55,3 +56,16 @@ def test_used_in__by_what_is_in_force() -> None:
     build.segment(slug="a", name="A", condition=asking)
     build.segment(slug="gone", state="archived", condition=asking)
     assert [segment.slug for segment in used_in("vip")] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("op", "property_", "is_found"),
+    [("any_item", "amount", True), ("every_item", "amount", True), ("every_item", "other", False)],
+)
+def test_preview__items_of_the_property_that_has_a_column(op: str, property_: str, is_found: bool) -> None:
+    person = build.person()
+    build.event(person=person, name="Order Completed", properties={"revenue": [{"amount": 7}, {"amount": 9}]})
+    item = {"property": property_, "op": "greater", "value": 5}
+    asked = {"property": "revenue", "op": op, "tests": [item]}
+    for node in ({"event": "Order Completed", "where": [asked]}, {"last": "Order Completed", "had": [asked]}):
+        assert preview(parse_condition(node), now=timezone.now()).count == is_found
