@@ -264,9 +264,7 @@ class Decider:
             if kind == "segment":
                 self.dues.put(person, id_, self._segment_due(id_, facts, now=now))
             elif kind == "computed":
-                trait = self.rules.computed.get(id_)
-                at = None if trait is None else turns_at(trait.definition, facts, now=now)
-                self.computed_dues.put(person, id_, at)
+                self.computed_dues.put(person, id_, self._computed_due(id_, facts, now=now))
         for run in self.runs.by_person.get(person, ()):
             if ("run", run.id) in asked and run.ending is None:
                 within = facts.within(entry=run.entry, event=None)
@@ -280,6 +278,15 @@ class Decider:
             return segment_due(segment, facts, now=now)
         except Exception as error:  # as in settling: one rule stops no other
             self._faults[id_] = fault_of(error, slug=segment.slug)
+            return None
+
+    def _computed_due(self, id_: int, facts: Facts, *, now: datetime) -> datetime | None:
+        if (trait := self.rules.computed.get(id_)) is None:
+            return None  # paused or given up
+        try:
+            return turns_at(trait.definition, facts, now=now)
+        except Exception:  # as in computing it
+            logger.exception("when computed trait %s may change is not known", trait.key)
             return None
 
     def at_moment(
@@ -336,7 +343,11 @@ class Decider:
             if trait is None:  # paused
                 continue
             facts = self._facts(person, event=None)
-            value = value_of(trait.definition, facts, now=now, fifths=trait.fifths)
+            try:
+                value = value_of(trait.definition, facts, now=now, fifths=trait.fifths)
+            except Exception:  # of one trait: it stays as it is, and all else is decided
+                logger.exception("computed trait %s cannot be found", trait.key)
+                continue
             self._set_trait(person, trait.key, value, origin="computed", event=event, now=now)
 
     def _settle(self, person: int, *, event: Event | None, now: datetime) -> None:

@@ -14,6 +14,7 @@ from journeys.models import Run
 from profiles.models import DeadLetter, Person
 from segments.models import ManualMember, Membership, Segment, SegmentDue
 from segments.services import Mode, change_members, publish_segment, save_segment
+from segments.services.computing import save_computed
 from tests import build
 from tests.site.pipeline.drive import drain, identify, ledger, outcomes, person_of, put, track
 
@@ -254,6 +255,18 @@ def test_a_segment_that_raises_costs_neither_the_message_nor_other_segments() ->
     assert Membership.objects.filter(segment=good).count() == 1
     bad.refresh_from_db()
     assert bad.error.startswith("ZoneInfoNotFoundError: ")
+
+
+def test_a_computed_trait_that_raises_costs_neither_the_message_nor_segments() -> None:
+    lives_nowhere()
+    definition = {"compute": "days_since", "event": "Order"}
+    save_computed("quiet", name="quiet", definition=definition, actor="mia", now=timezone.now())
+    good = segment("good", {"event": "Order"})
+    ordered(timezone.now())
+    drain()
+    assert not DeadLetter.objects.exists()
+    assert Membership.objects.filter(segment=good).count() == 1
+    assert "quiet" not in person_of("anna").traits
 
 
 def test_an_entry_that_raises_costs_neither_the_message_nor_other_journeys() -> None:
