@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('profiles', '0003_known_properties'),
+        ("profiles", "0003_known_properties"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='traitchange',
-            name='origin',
-            field=models.CharField(db_default='message', max_length=20),
+            model_name="traitchange",
+            name="origin",
+            field=models.CharField(db_default="message", max_length=20),
         ),
     ]
