@@ -122,6 +122,7 @@ def build_by_mouse(page: Page) -> None:
     inner.get_by_label("Event", exact=True).nth(0).fill("Product Added")
     inner.get_by_label("Event", exact=True).nth(1).fill("Order Completed")
     inner.get_by_label("Within; empty for any time").fill("24")
+    settled(page)  # a press while an answer is being drawn can be lost on a slow machine
     inner.get_by_text("Other…").click()
     inner.get_by_role("button", name="Total").click()
     total = inner.locator(".rule-row").nth(1)

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,8 +16,9 @@ from urllib.parse import quote
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connection
+from django.db import ProgrammingError, connection
 from django.utils.translation import gettext as _
+from psycopg.errors import InsufficientPrivilege
 
 from cdp_site.bench import clock, drain, ingest, latency, segments
 from cdp_site.bench.running import Missed
@@ -26,6 +28,7 @@ from cdp_site.processes.parent import die_with_parent
 PARTS = ("ingest", "drain", "latency", "clock", "segments", "matching")
 _DATABASE = "wayfare_bench"
 _INSIDE = "WAYFARE_BENCH_INSIDE"  # set for the inner process: the outer one's id
+_DROPS = 60  # tries to drop the database, a second apart
 _STOP = 90.0  # seconds for the inner process to end what it started
 
 
@@ -113,8 +116,17 @@ class Command(BaseCommand):
         return f"postgres://{quote(found['USER'])}{password}@{host}:{found['PORT'] or 5432}/{_DATABASE}"
 
     def _drop_database(self) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute(f"DROP DATABASE IF EXISTS {_DATABASE} WITH (FORCE)")
+        for attempt in range(_DROPS):
+            try:
+                with connection.cursor() as cursor:
+                    cursor.execute(f"DROP DATABASE IF EXISTS {_DATABASE} WITH (FORCE)")
+            except ProgrammingError as error:
+                # The server's own vacuum is at work in it, which we may not end; it soon is.
+                if attempt == _DROPS - 1 or not isinstance(error.__cause__, InsufficientPrivilege):
+                    raise
+                time.sleep(1.0)
+            else:
+                return
 
 
 def _text(value: Any) -> str:
