@@ -94,15 +94,14 @@ def _cpu_times(parent: int) -> dict[int, float]:
             "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
         backends = [pid for (pid,) in cursor.fetchall()]
-    product = psutil.Process(parent)
-    processes = [product, *product.children(recursive=True), *map(psutil.Process, backends)]
+    children = [child.pid for child in psutil.Process(parent).children(recursive=True)]
     found = {}
-    for process in processes:
+    for pid in (parent, *children, *backends):
         try:
-            times = process.cpu_times()
+            times = psutil.Process(pid).cpu_times()
         except psutil.NoSuchProcess:  # it ended since we listed it
             continue
-        found[process.pid] = times.user + times.system
+        found[pid] = times.user + times.system
     return found
 
 

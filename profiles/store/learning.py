@@ -34,12 +34,14 @@ def learn(stored: Sequence[Arrived]) -> None:
         return
     newest = {item.name: item for item in stored}  # one of each name
     _gathering.counts.update([item.name for item in stored])
+    for name, item in newest.items():
+        _gathering.latest[name] = max(item.ts, _gathering.latest.get(name, item.ts))
     sampled = _gathering.sampled
     for item in stored:
         if sampled[item.name] < ENOUGH:
             _look(item)
-    for name, item in newest.items():
-        _gathering.latest[name] = max(item.ts, _gathering.latest.get(name, item.ts))
+            if newest.get(item.name) is item:
+                del newest[item.name]  # looked into
     budget = max(1, len(stored) // ONE_IN)
     for item in sorted(newest.values(), key=lambda one: sampled[one.name])[:budget]:
         _look(item)

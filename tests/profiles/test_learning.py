@@ -57,6 +57,12 @@ def test_drain__learns_names_properties_types_and_values() -> None:
     assert [line.path for line in catalogue.properties_of("Order*")] == [line.path for line in lines.values()]
 
 
+def test_drain__counts_a_message_it_looked_into_once() -> None:
+    put_orders(people=1)
+    learned()
+    assert KnownProperty.objects.get(path="category").seen == 1
+
+
 def test_traits__are_learned_from_identify() -> None:
     for number in range(3):
         drive.put(drive.identify(f"u{number}", plan="gold", firstName="Ada", since="2026-01-01"))
