@@ -12,6 +12,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from cdp_site.pipeline.collecting import uncollected
+from cdp_site.pipeline.deciding import write_decisions
 from cdp_site.pipeline.retrying import is_passing, retrying
 from cdp_site.pipeline.rules import Rules, current_rules
 from cdp_site.pipeline.walking import Walk
@@ -204,7 +205,7 @@ def _store(arrived: Sequence[Arrived], *, rules: Rules, now: datetime) -> tuple[
     for item in fresh:
         walk.take(item)
     store.write_changes(changes)
-    queued = walk.decider.write(merged=changes.survivors)
+    queued = write_decisions(walk.desk, merged=changes.survivors)
     with connection.cursor() as cursor:
         # Foreign keys are checked here and not at the commit, where no message could be singled out.
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")

@@ -136,6 +136,10 @@ class Rules:
         """The versions that people may enter now."""
         return (self.versions[id_] for id_ in self.open_by_slug.values())
 
+    def open_version(self, journey: int) -> LiveVersion | None:
+        """The version of a journey that people may enter now."""
+        return next((version for version in self.open_versions if version.journey_id == journey), None)
+
     def _sets(self, kind: str, id_: int) -> Iterable[str]:
         """The traits that a rule may write."""
         match kind:

@@ -17,7 +17,16 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from cdp_site.pipeline.crowds import settle_crowds
-from cdp_site.pipeline.deciding import Decider
+from cdp_site.pipeline.deciding import (
+    Decider,
+    Desk,
+    due_rules,
+    load_due,
+    load_facts,
+    park_due,
+    postpone,
+    write_decisions,
+)
 from cdp_site.pipeline.retrying import is_passing, retrying
 from cdp_site.pipeline.rules import RuleId, Rules, current_rules
 from journeys.live import company_rules
@@ -178,25 +187,23 @@ def advance_people(
     """
     states = store.load_people(people, skip_locked=skip_locked)
     changes = Changes(states=states)
-    decider = Decider(rules, states, changes.traits, clock=clock)
-    decider.runs.load(list(states))
-    decider.dues.load_due(list(states), until=until)
-    decider.computed_dues.load_due(list(states), until=until)
-    decider.load_entrants(list(states), until=until)
-    due = {person: decider.due_rules(person, until=until).union(asked) for person in states}
-    decider.load(due, now=until, until=until)
+    desk = Desk(rules, states, changes.traits, clock=clock)
+    decider = Decider(desk)
+    load_due(desk, list(states), until=until)
+    due = {person: due_rules(desk, person, until=until).union(asked) for person in states}
+    load_facts(desk, due, now=until, until=until)
     for person in states:
         decider.run_timers(person, until=until)
         if asked:
             decider.at_moment(person, asked, event=None, now=until)
     store.write_changes(changes)
-    return len(states), decider.write(merged={})
+    return len(states), write_decisions(desk, merged={})
 
 
 def _park(person: int, error: Exception, *, rules: Rules, until: datetime) -> tuple[int, int]:
     states = store.load_people([person], skip_locked=True)
-    decider = Decider(rules, states, [])
-    decider.runs.load(list(states))
-    decider.park_due(person, error, until=until)
-    decider.postpone(person, until=until)
-    return len(states), decider.write(merged={})
+    desk = Desk(rules, states, [])
+    desk.runs.load(list(states))
+    park_due(desk, person, error, until=until)
+    postpone(desk, person, until=until)
+    return len(states), write_decisions(desk, merged={})

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from cdp_site.pipeline.deciding import Decider
+from cdp_site.pipeline.deciding import Decider, Desk, due_rules, load_due, load_facts
 from cdp_site.pipeline.rules import RuleId, Rules
 from profiles import store
 from profiles.domain.arrival import Arrived, known_zone
@@ -30,35 +30,32 @@ class Walk:
     changes: Changes
     rules: Rules
     clock: datetime  # what time it is
+    desk: Desk = field(init=False)
     decider: Decider = field(init=False)
     marks: dict[int, frozenset[RuleId]] = field(default_factory=dict)  # arrival -> rules its event touches
     born: set[int] = field(default_factory=set)  # new people whose first message was looked at
 
     def __post_init__(self) -> None:
-        self.decider = Decider(self.rules, self.changes.states, self.changes.traits, clock=self.clock)
+        self.desk = Desk(self.rules, self.changes.states, self.changes.traits, clock=self.clock)
+        self.decider = Decider(self.desk)
 
     def prepare(self) -> None:
         """Find out whom rules will be asked about, and read what they need to know of them."""
         states = self.changes.states
         existing = [person for person, state in states.items() if not state.is_new]
         moments = [item.received_at for item in self.changes.arrived]
-        self.decider.runs.load(existing)
-        if self.rules.segments:
-            self.decider.dues.load_due(existing, until=max(moments))
-        if self.rules.computed:
-            self.decider.computed_dues.load_due(existing, until=max(moments))
-        self.decider.load_entrants(existing, until=max(moments))
+        load_due(self.desk, existing, until=max(moments))
         marked: dict[int, set[RuleId]] = defaultdict(set)
         need_values = {person for merge, _ in self.changes.merges for person in (merge.old, merge.new)}
         for item in self.changes.arrived:
             rules = self._message_marks(item) | self._person_wide_marks(item)
-            if rules := rules | self.decider.due_rules(item.person, until=item.received_at):
+            if rules := rules | due_rules(self.desk, item.person, until=item.received_at):
                 marked[item.person] |= rules
             if self._changes_values(item, states[item.person]):
                 need_values.add(item.person)
         store.load_values(states, [person for person in need_values if not states[person].has_values])
         if marked:
-            self.decider.load(self._with_merged(marked), now=min(moments), until=max(moments))
+            load_facts(self.desk, self._with_merged(marked), now=min(moments), until=max(moments))
 
     def _message_marks(self, item: Arrived) -> frozenset[RuleId]:
         """Rules that the event itself touches, and those that somebody new may be born into."""
@@ -126,7 +123,7 @@ class Walk:
         if self.decider.sees(item.person, item.name):
             state.add_event(item.event())
         marks = set(self.marks.get(item.arrival, ()))
-        if item.person in self.decider.watched:
+        if item.person in self.desk.watched:
             for stimulus in stimuli:
                 marks |= self.rules.touched(stimulus)
         if marks:
