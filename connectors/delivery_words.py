@@ -36,6 +36,8 @@ _REASONS: Final[dict[str, Any]] = {
     "ended": _("The journey had ended."),
     "merged": _("The person became part of another, who is in this journey already."),
     "parked": _("The journey stopped for this person because of an error."),
+    "moved": _("The step that queued it is gone from the journey."),
+    "publishing": _("A new version of the journey was published, and the person had to leave."),
     "restarted": _("The journey began anew for this person."),
 }
 

@@ -23,7 +23,7 @@ _END_ALL = f"""
 """
 
 
-def end_open_runs(journey: Journey, *, reason: str, now: datetime) -> int:
+def end_open_runs(journey: Journey, outcome: Outcome, *, reason: str, now: datetime) -> int:
     """End every open run of a journey with a line in the ledger, and cancel what they queued; give how many.
 
     The caller holds the rules alone, so that no drain or sweep is moving these runs.
@@ -32,7 +32,7 @@ def end_open_runs(journey: Journey, *, reason: str, now: datetime) -> int:
     with connection.cursor() as cursor:
         cursor.execute(
             _END_ALL,
-            {"now": now, "journey": journey.pk, "outcome": Outcome.ENDED.value, "reason": reason},
+            {"now": now, "journey": journey.pk, "outcome": outcome.value, "reason": reason},
         )
         ended = [run_id for (run_id,) in cursor.fetchall()]
     cancel_for_runs(ended, reason=reason)

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Final
 
 from django.db import connection, transaction
+from django_q.tasks import async_task
 from psycopg.sql import SQL, Composed, Literal
 
 from journeys.domain.clock import next_date_moment, next_in_timetable
@@ -25,6 +26,7 @@ from segments.domain.values import value_at
 from segments.queries import people_query, scanning, scope_of
 from segments.revision import share_rules
 
+CALL_IN_TASK: Final = "cdp_site.tasks.call_in"
 PLAN: Final = ("next_at", "plan_cursor", "is_planning_present")  # the columns of a journey that say so
 PORTION: Final = 2_000  # people looked at in one transaction
 
@@ -62,6 +64,11 @@ def _next_time(journey: Journey, on: ScheduleEntry, *, after: datetime, company:
 def _definition(journey: Journey) -> Definition:
     assert journey.live_version is not None
     return parse_journey(journey.live_version.document)
+
+
+def wake_planner() -> None:
+    """Have the background find whom to ask. A lost call is made up for there."""
+    async_task(CALL_IN_TASK)
 
 
 def plan_waiting(*, company: Company, now: datetime, ends_at: float | None = None) -> dict[str, int]:

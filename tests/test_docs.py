@@ -46,6 +46,11 @@ def kept_rows(name: str, *, file: Path) -> list[tuple[str, ...]]:
     return [tuple(_CODE.findall(row)) for row in _rows(name, file=file)]
 
 
+def kept_cells(name: str, *, file: Path) -> list[list[str]]:
+    """The cells of the table below a mark, each its code span, or its words where it has none."""
+    return [[next(iter(_CODE.findall(cell)), cell) for cell in _cells(row)] for row in _rows(name, file=file)]
+
+
 def _rows(name: str, *, file: Path) -> list[str]:
     _, mark, rest = file.read_text().partition(f"<!-- kept: {name} -->\n")
     assert mark, f"{file.name} has no table {name!r}"

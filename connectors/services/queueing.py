@@ -80,8 +80,8 @@ def _row(delivery: NewDelivery) -> tuple[Any, ...]:
     )
 
 
-def cancel_for_runs(run_ids: Collection[int], *, reason: str) -> int:
-    """Take back what these runs queued and what is not sent yet; give how many.
+def cancel_for_runs(run_ids: Collection[int], *, reason: str, steps: Collection[str] | None = None) -> int:
+    """Take back what these runs queued, at these steps or at all, and what is not sent yet; give how many.
 
     What a sender holds is marked: whoever holds it asks for the mark before each call. Called before the
     deliveries that the end of a run itself decides are queued.
@@ -89,6 +89,8 @@ def cancel_for_runs(run_ids: Collection[int], *, reason: str) -> int:
     # One statement: a delivery that a sender takes or gives back meanwhile is judged by what it is then.
     is_queued = Q(state=Delivery.State.QUEUED)
     held = Delivery.objects.filter(run_id__in=list(run_ids))
+    if steps is not None:
+        held = held.filter(step__in=list(steps))
     return held.filter(is_queued | Q(state=Delivery.State.SENDING)).update(
         state=Case(When(is_queued, then=Value(Delivery.State.CANCELLED.value)), default=F("state")),
         due_at=Case(When(is_queued, then=None), default=F("due_at")),

@@ -79,7 +79,7 @@ def _steps(live: Definition, draft: Definition) -> Iterator[Change]:
         old = before.get(step_id)
         if old is None:
             yield Change(part=Part.STEP, kind=ChangeKind.ADDED, after=step)
-        elif _alone(old) != _alone(step):
+        elif alone(old) != alone(step):
             yield Change(part=Part.STEP, kind=ChangeKind.CHANGED, before=old, after=step)
         elif step_id in moved:
             yield Change(part=Part.STEP, kind=ChangeKind.MOVED, before=old, after=step)
@@ -105,7 +105,7 @@ def _standing(steps: Sequence, *, both: AbstractSet[str], owner: str = "") -> di
     return standing
 
 
-def _alone(step: Step) -> Step:
+def alone(step: Step) -> Step:
     """The step without the steps it owns."""
     match step:
         case WaitUntil():

@@ -22,6 +22,7 @@ class Outcome(Enum):
     ENTERED = "entered"  # a run began
     NOT_ENTERED = "not_entered"  # reason: see `Refusal`
     RESTARTED = "restarted"  # a further entry message began the open run anew
+    MOVED = "moved"  # publishing took the run to another version; reason: the step that is gone, if it is
     # steps
     WAITING = "waiting"  # a wait began; reason: until when, "" if only a message can end it
     WAITED = "waited"  # a wait for a time is over; reason: see `Missed`, "" where the time has come
@@ -152,6 +153,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     due_at: datetime | None = None  # when the wait ends by itself
     rounds: Mapping[str, int] = {}  # repeat -> the round it is in
     has_place: bool = False  # held by the throttle, which keeps a place for the message
+    skips: tuple[str, ...] = ()  # steps that lie ahead since the run was moved, and are done already
 
     def to_json(self) -> dict[str, Json]:
         """The state as a run's row keeps it."""
@@ -163,6 +165,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
             "due_at": self.due_at.isoformat() if self.due_at else None,
             **({"rounds": dict(self.rounds)} if self.rounds else {}),
             **({"has_place": True} if self.has_place else {}),
+            **({"skips": list(self.skips)} if self.skips else {}),
         }
 
     @classmethod
@@ -178,6 +181,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
             due_at=datetime.fromisoformat(due_at) if due_at else None,
             rounds=document.get("rounds", {}),
             has_place=document.get("has_place", False),
+            skips=tuple(document.get("skips", ())),
         )
 
 

@@ -36,7 +36,7 @@ from journeys.domain.decision import (
 )
 from journeys.domain.definition import Definition
 from journeys.domain.entering import Action, EntryDecision, PastRun, admit, enter, key_of
-from journeys.domain.nodes import Goal, Step
+from journeys.domain.nodes import Goal, Sequence, Step
 from journeys.domain.steps import (
     GoOn,
     Leave,
@@ -113,7 +113,7 @@ def advance(definition: Definition, *, state: State, facts: Facts, now: datetime
         settings=definition.settings,
         means=means,
     )
-    walk = _Walk(definition=definition, moment=moment)
+    walk = _Walk(definition=definition, moment=moment, skips=state.skips)
     if state.step in definition.goal_steps:
         return walk.from_step(state)
     if definition.goal and (reached := walk.reasons_if_true(definition.goal.condition)):
@@ -139,6 +139,7 @@ class _Walk:
 
     definition: Definition
     moment: Moment
+    skips: tuple[str, ...]
     ledger: list[LedgerEntry] = field(default_factory=list)
     trait_writes: list[TraitWrite] = field(default_factory=list)
     list_writes: list[ListWrite] = field(default_factory=list)
@@ -158,23 +159,27 @@ class _Walk:
         step_id = state.step
         waiting = state if state.since else None
         for _ in range(MOST_STEPS_AT_ONCE):
-            step, result = self._ask(step_id, waiting)
-            match result.way:
-                case GoOn(into=into):
-                    following = into[0].id if into else self.definition.next_id(step_id)
-                case Stay():
-                    return self._stays(step, result.way, waiting)
-                case Leave(outcome=outcome, reason=reason, goes_to=goes_to):
-                    return self.ended(outcome, reason=reason, goes_to=goes_to)
-                case _:
-                    assert_never(result.way)
+            into: Sequence = ()
+            if step_id not in self.skips:
+                step, result = self._ask(step_id, waiting)
+                match result.way:
+                    case GoOn():
+                        into = result.way.into
+                    case Stay():
+                        return self._stays(step, result.way, waiting)
+                    case Leave(outcome=outcome, reason=reason, goes_to=goes_to):
+                        return self.ended(outcome, reason=reason, goes_to=goes_to)
+                    case _:
+                        assert_never(result.way)
+            following = into[0].id if into else self.definition.next_id(step_id)
             if following is None:
-                return self._at_the_end(step)
+                return self._at_the_end(step_id)
             step_id, waiting = following, None
         moment = self.moment
-        return self._decided(
-            State(step=step_id, visit=moment.visit, due_at=moment.now, rounds=moment.rounds), None
+        here = State(
+            step=step_id, visit=moment.visit, due_at=moment.now, rounds=moment.rounds, skips=self.skips
         )
+        return self._decided(here, None)
 
     def _ask(self, step_id: str, waiting: State | None) -> tuple[Step, Result]:
         moment = self.moment
@@ -213,11 +218,12 @@ class _Walk:
             due_at=way.due_at,
             rounds=moment.rounds,
             has_place=way.has_place,
+            skips=self.skips,
         )
         return self._decided(state, None)
 
-    def _at_the_end(self, step: Step) -> Decision:
-        if step.id in self.definition.goal_steps:
+    def _at_the_end(self, step_id: str) -> Decision:
+        if step_id in self.definition.goal_steps:
             return self.ended(Outcome.CONVERTED)
         self.ledger.append(LedgerEntry(outcome=Outcome.FINISHED))
         return self.ended(Outcome.FINISHED)

@@ -20,6 +20,7 @@ _SENTENCES: Final[Mapping[Outcome, str]] = {
     Outcome.ENTERED: gettext_noop("Entered the journey <b>%(journey)s</b>"),
     Outcome.NOT_ENTERED: gettext_noop("Did not enter the journey <b>%(journey)s</b>: %(reason)s"),
     Outcome.RESTARTED: gettext_noop("Began the journey <b>%(journey)s</b> anew"),
+    Outcome.MOVED: gettext_noop("Goes on by a new version of <b>%(journey)s</b>"),
     Outcome.WAITING: gettext_noop("Waits in <b>%(journey)s</b>"),
     Outcome.WAITED: gettext_noop("Waited long enough in <b>%(journey)s</b>"),
     Outcome.SATISFIED: gettext_noop("What <b>%(journey)s</b> waited for came true"),
@@ -63,6 +64,8 @@ _REASONS: Final[Mapping[str, str]] = {
     "suppressed": gettext_noop("the address must not be written to"),
     "no_address": gettext_noop("no address is known"),
     "exit_when": gettext_noop("the exit rule holds"),
+    "moved": gettext_noop("the step they were at is gone"),
+    "publishing": gettext_noop("a new version was published"),
     "else": gettext_noop("everyone else"),
 }
 

@@ -1,0 +1,28 @@
+"""What people do with journeys: draft, publish, pause, resume, stop.
+
+Each function is one transaction and writes the audit log. A draft may be unsound; what is published never
+is. Whatever changes who may enter or move takes the rules for itself first, so that no drain or sweep is
+deciding meanwhile.
+"""
+
+from journeys.services.calling import NotByApi, enter_people
+from journeys.services.drafts import DraftConflict, SlugTaken, create_journey, save_draft
+from journeys.services.publishing import PeopleInside, publish_journey
+from journeys.services.soundness import faults_of
+from journeys.services.states import WrongState, pause_journey, resume_journey, stop_journey
+
+__all__ = [
+    "DraftConflict",
+    "NotByApi",
+    "PeopleInside",
+    "SlugTaken",
+    "WrongState",
+    "create_journey",
+    "enter_people",
+    "faults_of",
+    "pause_journey",
+    "publish_journey",
+    "resume_journey",
+    "save_draft",
+    "stop_journey",
+]

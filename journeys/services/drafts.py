@@ -1,0 +1,78 @@
+"""Drafts: made and replaced. A draft may be unsound; two editors do not overwrite each other."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+
+from journeys.models import Journey
+from journeys.services.recording import record_change
+from journeys.services.soundness import storable
+from profiles.domain.facts import Json
+
+
+class SlugTaken(Exception):
+    """Another journey has this slug."""
+
+    def __init__(self, slug: str) -> None:
+        super().__init__(slug)
+        self.slug = slug
+
+
+class DraftConflict(Exception):
+    """The draft is not the one that was edited: somebody saved in between."""
+
+    def __init__(self, *, slug: str, revision: int) -> None:
+        super().__init__(f"{slug} is at revision {revision}")
+        self.slug = slug
+        self.revision = revision  # of the draft as it is now
+
+
+def create_journey(actor: str, *, slug: str, name: str, document: Mapping[str, Json]) -> Journey:
+    """Create a journey that only has a draft.
+
+    Raises:
+        SlugTaken: another journey has the slug.
+        JourneyError: the document cannot be stored.
+    """
+    draft = storable(document)
+    try:
+        with transaction.atomic():
+            journey = Journey.objects.create(slug=slug, name=name, draft=draft)
+            record_change(actor, "journey.create", journey, after={"name": name})
+    except IntegrityError as error:
+        raise SlugTaken(slug) from error
+    return journey
+
+
+@transaction.atomic
+def save_draft(
+    slug: str,
+    *,
+    document: Mapping[str, Json],
+    revision: int,
+    actor: str,
+    now: datetime,
+    name: str | None = None,
+) -> Journey:
+    """Replace the draft that was read at `revision`.
+
+    Raises:
+        Journey.DoesNotExist: no journey has the slug.
+        DraftConflict: the draft was saved since.
+        JourneyError: the document cannot be stored.
+    """
+    draft = storable(document)
+    journey = Journey.objects.select_for_update().get(slug=slug)
+    if journey.draft_revision != revision:
+        raise DraftConflict(slug=slug, revision=journey.draft_revision)
+    before = {"revision": revision, "name": journey.name}
+    journey.draft, journey.draft_revision, journey.updated_at = draft, revision + 1, now
+    journey.name = journey.name if name is None else name
+    journey.save(update_fields=["draft", "draft_revision", "updated_at", "name"])
+    record_change(actor, "journey.edit", journey, before=before, after=_draft_as_audited(journey))
+    return journey
+
+
+def _draft_as_audited(journey: Journey) -> dict[str, Json]:
+    return {"revision": journey.draft_revision, "name": journey.name}

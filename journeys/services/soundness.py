@@ -1,0 +1,90 @@
+"""Whether a document can be stored, and whether it can be published."""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from connectors.models import Connection, Template
+from journeys.domain.definition import LANGUAGE, Definition, Fault, JourneyError, parse_journey
+from journeys.domain.outline import steps_in
+from journeys.domain.parse.keys import below
+from journeys.models import Journey
+from profiles.domain.facts import Json
+from segments.domain.phrases import Phrase, gettext_noop
+from segments.models import Segment
+from segments.network import NetworkRefused, prove
+
+UNSTORABLE_TEXT = gettext_noop("holds a character that cannot be stored")
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+
+
+def faults_of(document: Mapping[str, Json]) -> tuple[Fault, ...]:
+    """What keeps a document from being published, references to other things included."""
+    try:
+        check(document)
+    except JourneyError as error:
+        return error.faults
+    return ()
+
+
+def check(document: Mapping[str, Json]) -> Definition:
+    """Read a draft that is to be published. Raises JourneyError."""
+    definition = parse_journey(document)
+    faults = [*_dangling(document), *_unknown_segments(definition.reads.segments | definition.reads.lists)]
+    if faults:
+        raise JourneyError(faults)
+    return definition
+
+
+def _dangling(document: Mapping[str, Json]) -> Iterator[Fault]:
+    """Steps that name a template or a connection that is not there."""
+    steps = list(steps_in(document))
+    for key, model, message in (
+        ("template", Template, gettext_noop("there is no template “{slug}”")),
+        ("connection", Connection, gettext_noop("there is no connection “{slug}”")),
+        ("list", Segment, gettext_noop("there is no list “{slug}”")),
+        ("journey", Journey, gettext_noop("there is no journey “{slug}”")),
+    ):
+        named = {step.part[key] for step in steps if step.part.get(key)}
+        known = set(model.objects.filter(slug__in=named).values_list("slug", flat=True))
+        for step in steps:
+            slug = step.part.get(key)
+            if slug and slug not in known:
+                yield Fault(f"{step.path}.{key}", Phrase(message, {"slug": slug}))
+
+
+def _unknown_segments(named: frozenset[str]) -> Iterator[Fault]:
+    known = set(Segment.objects.filter(slug__in=named).values_list("slug", flat=True))
+    for slug in sorted(named - known):
+        yield Fault("", Phrase(gettext_noop("there is no segment “{slug}”"), {"slug": slug}))
+
+
+def require_watchable(document: Mapping[str, Json]) -> None:
+    """Try out whether the draft's rules can be watched. Raises JourneyError."""
+    definition = parse_journey(document)
+    try:
+        prove(condition for _place, condition in definition.conditions())
+    except NetworkRefused as error:
+        message = gettext_noop("the rules cannot be watched: {error}")
+        raise JourneyError([Fault("", Phrase(message, {"error": str(error)}))]) from error
+
+
+def storable(document: Mapping[str, Json]) -> dict[str, Json]:
+    """The document with its language, or a JourneyError where a text cannot be stored."""
+    faults = [Fault(path, Phrase(UNSTORABLE_TEXT)) for path in unstorable(document, "")]
+    if faults:
+        raise JourneyError(faults)
+    return {"language": LANGUAGE, **document}
+
+
+def unstorable(value: Json, path: str) -> Iterator[str]:
+    """The places of texts that PostgreSQL's JSON refuses: zero bytes and halves of surrogate pairs."""
+    if isinstance(value, str):
+        if _UNSTORABLE.search(value):
+            yield path
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from unstorable(str(key), path)
+            yield from unstorable(inner, below(path, str(key)))
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            yield from unstorable(inner, f"{path}[{number}]")
