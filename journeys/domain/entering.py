@@ -9,7 +9,7 @@ date came), an occasion stands for it.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
@@ -135,7 +135,7 @@ def carried_over(entry: Event, *, at: datetime, cause: Event | None, facts: Fact
 
 def _begins_runs(on: EventCount, event: Event, facts: Facts, *, now: datetime) -> bool:
     """Whether this message alone, without the history before it, is what the journey waits for."""
-    alone = replace(facts, events_of=lambda _name: (event,))
+    alone = msgspec.structs.replace(facts, events_of=lambda _name: (event,))
     return name_fits(event.name, wanted=on.name) and holds(on, alone, now)
 
 

@@ -6,7 +6,7 @@ never later ones. Instants are aware UTC; events are ordered by (ts, arrival).
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -55,9 +55,8 @@ def no_events(name: str) -> Sequence[Event]:
     return ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """One person at one moment.
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """One person at one moment; a struct, for each question asked of a person makes one.
 
     `events_of(name)` gives all events of that exact name in order; a name ending in `*` gives all whose
     name starts with what stands before it, merged in order. It must only be asked for names that the
@@ -67,17 +66,17 @@ class Facts:
     person_id: int
     uuid: UUID
     zone: str  # IANA name: the person's own, else the company's; valid for zoneinfo and PostgreSQL
-    traits: Mapping[str, Json] = field(default_factory=dict)
-    consent: Mapping[str, bool] = field(default_factory=dict)
+    traits: Mapping[str, Json] = {}
+    consent: Mapping[str, bool] = {}
     identities: frozenset[str] = frozenset()  # kinds held
-    stays: Mapping[str, Sequence[Stay]] = field(default_factory=dict)  # segment slug -> stays, oldest first
-    lists: Mapping[str, Sequence[Stay]] = field(default_factory=dict)  # slug -> when added by hand
+    stays: Mapping[str, Sequence[Stay]] = {}  # segment slug -> stays, oldest first
+    lists: Mapping[str, Sequence[Stay]] = {}  # slug -> when added by hand
     events_of: Callable[[str], Sequence[Event]] = no_events
     # Of the traits whose history the rules declared, oldest first.
-    trait_history: Mapping[str, Sequence[TraitChange]] = field(default_factory=dict)
+    trait_history: Mapping[str, Sequence[TraitChange]] = {}
     event: Event | None = None  # the message being processed; it counts even if its ts lies after now
     entry: Event | None = None  # the message that began the run
 
     def within(self, *, entry: Event | None, event: Event | None) -> "Facts":
         """The same person seen from inside a run."""
-        return replace(self, entry=entry, event=event)
+        return msgspec.structs.replace(self, entry=entry, event=event)

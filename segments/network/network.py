@@ -127,7 +127,7 @@ class RuleNetwork:
         """The rules whose answer may change by the stimulus."""
         match stimulus:
             case MessageStimulus():
-                return self._touched_by_message(stimulus.event)
+                return self.touched_by_message(stimulus.event)
             case TraitStimulus():
                 return self._touched_by_traits(stimulus)
             case ConsentStimulus():
@@ -154,7 +154,8 @@ class RuleNetwork:
     def _matcher(self, terms: Terms) -> _Matcher:
         return _Matcher(terms, is_durable=self.engine == "durable", counters=self.counters)
 
-    def _touched_by_message(self, event: Event) -> frozenset[RuleId]:
+    def touched_by_message(self, event: Event) -> frozenset[RuleId]:
+        """The rules whose answer may change because this event happened."""
         matcher = self._matchers.get(event.name)
         if matcher is None and not event.name.startswith(self._prefixes):
             return _NOTHING

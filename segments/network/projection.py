@@ -42,16 +42,13 @@ class Projection:
         self._fillers: list[tuple[str, Callable[[Event], Any]]] = []
         self._form = ""
         self._gates: dict[Where, set[str]] | None = {}
+        self._gate_readers: list[Callable[[Event], bool]] = []
 
     def may_match(self, event: Event) -> bool:
         """Whether any term can match: false if each asks for a text and the message has none of them."""
         if self._gates is None:
             return True
-        for (source, path), texts in self._gates.items():
-            seen = value_at(event.properties if source is Source.PROPERTY else event.context, path)
-            if isinstance(seen, str) and seen in texts:
-                return True
-        return False
+        return any(is_open(event) for is_open in self._gate_readers)
 
     def values(self, event: Event) -> str:
         """The message's part of a fact, as JSON without its braces."""
@@ -73,7 +70,12 @@ class Projection:
         if asked is None or self._gates is None:
             self._gates = None
             return
-        self._gates.setdefault(_where(asked), set()).add(str(asked.comparison.value))
+        where = _where(asked)
+        if where not in self._gates:
+            texts = self._gates[where] = set()
+            is_one = lambda value: isinstance(value, str) and value in texts  # noqa: E731
+            self._gate_readers.append(_reader(where, is_one))
+        self._gates[where].add(str(asked.comparison.value))
 
     def _parts(self, test: Test) -> list[Pattern]:
         wanted = test.comparison.value

@@ -1,13 +1,13 @@
 """The next moment at which an answer can change by time alone is never late, and mostly exact."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from profiles.domain.facts import Facts, Stay, TraitChange
 from segments.domain.conditions import Condition

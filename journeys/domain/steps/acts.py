@@ -9,6 +9,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final, assert_never
 
+import msgspec
+
 from connectors.domain.consent import Refusal, consent_category
 from connectors.domain.message import MessageClass
 from journeys.domain.decision import (
@@ -196,7 +198,7 @@ def _with_traits(facts: Facts, writes: tuple[TraitWrite, ...], *, now: datetime)
         change = PastTrait(at=now, arrival=arrival, value=write.value)
         history[write.key] = (*history.get(write.key, ()), change)
     present = {key: value for key, value in traits.items() if value is not None}
-    return replace(facts, traits=present, trait_history=history)
+    return msgspec.structs.replace(facts, traits=present, trait_history=history)
 
 
 def _with_lists(facts: Facts, writes: tuple[ListWrite, ...], *, now: datetime) -> Facts:
@@ -208,4 +210,4 @@ def _with_lists(facts: Facts, writes: tuple[ListWrite, ...], *, now: datetime) -
             lists[write.list] = (*stays, Stay(entered_at=now))
         elif is_on and not write.is_added:
             lists[write.list] = (*stays[:-1], replace(stays[-1], left_at=now))
-    return replace(facts, lists=lists)
+    return msgspec.structs.replace(facts, lists=lists)

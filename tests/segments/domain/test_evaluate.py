@@ -1,6 +1,5 @@
 """Events in windows, segments, consent, groups; reasons; questions that make no sense."""
 
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from time import perf_counter
@@ -8,6 +7,7 @@ from typing import Any
 
 import pytest
 from msgspec import structs
+from msgspec.structs import replace
 
 from profiles.domain.exact import decode_json
 from profiles.domain.facts import Event, Facts, Stay, TraitChange
