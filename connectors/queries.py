@@ -73,6 +73,14 @@ def suppressed_scopes(addresses: Collection[str], *, channel: str) -> dict[str, 
     return scopes
 
 
+def suppressions_of(addresses: Collection[str], *, channel: str) -> list[tuple[str, str, datetime]]:
+    """Address, scope and since when, of those that must not be written to."""
+    by_hash = {suppression.hash_of(address, channel=channel): address for address in addresses}
+    rows = Suppression.objects.filter(address_hash__in=list(by_hash), channel=channel)
+    found = rows.order_by("created_at").values_list("address_hash", "scope", "created_at")
+    return [(by_hash[hashed], scope, at) for hashed, scope, at in found]
+
+
 def reach_of(person_ids: Collection[int], *, writes_to: str) -> dict[int, Reach]:
     """Read what decides whether people may be written to; the ids of merged people are answered too."""
     return {id_: found.reach for id_, found in addressees(person_ids, writes_to=writes_to).items()}

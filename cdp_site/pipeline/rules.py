@@ -6,7 +6,7 @@ transaction decides by rules of two revisions.
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import reduce
@@ -254,33 +254,53 @@ def forget_rules() -> None:
 
 
 def _load(revision: int) -> Rules:
-    segments = {segment.id: segment for segment in live_segments()}
-    computed = {one.id: one for one in live_computed()}
-    versions = {version.id: version for version in live_versions()}
-    rules = [LiveRule(id=("segment", id_), condition=one.condition) for id_, one in segments.items()]
-    reads: dict[RuleId, Reads] = {("segment", id_): one.reads for id_, one in segments.items()}
-    for id_, trait in computed.items():
+    return rules_of(
+        segments=live_segments(),
+        computed=live_computed(),
+        versions=live_versions(),
+        company=company_rules(),
+        revision=revision,
+        engine=settings.RULES_ENGINE,
+    )
+
+
+def rules_of(
+    *,
+    segments: Sequence[LiveSegment],
+    computed: Sequence[LiveComputed],
+    versions: Sequence[LiveVersion],
+    company: CompanyRules,
+    revision: int = 0,
+    engine: str = "closures",
+) -> Rules:
+    """Make rules of what people are asked.
+
+    Args:
+        segments: each after those it depends on.
+    """
+    rules = [LiveRule(id=("segment", one.id), condition=one.condition) for one in segments]
+    reads: dict[RuleId, Reads] = {("segment", one.id): one.reads for one in segments}
+    for trait in computed:
         # Any event that may count touches it, whatever the value is by then.
-        rules.append(LiveRule(id=("computed", id_), condition=trait.definition.events))
-        reads["computed", id_] = trait.definition.reads
-    for id_, version in versions.items():
+        rules.append(LiveRule(id=("computed", trait.id), condition=trait.definition.events))
+        reads["computed", trait.id] = trait.definition.reads
+    for version in versions:
         if version.is_open:
-            rules += _entry_rules(id_, version)
-            reads["entry", id_] = version.reads
+            rules += _entry_rules(version.id, version)
+            reads["entry", version.id] = version.reads
         if version.asks is not None:
-            rules.append(LiveRule(id=("run", id_), condition=version.asks))
-        reads["run", id_] = version.reads
-    company = company_rules()
+            rules.append(LiveRule(id=("run", version.id), condition=version.asks))
+        reads["run", version.id] = version.reads
     return Rules(
         revision=revision,
         readers=_readers(reads),
-        at_birth=_at_birth(segments.values(), zone=company.zone),
-        network=RuleNetwork(rules, engine=settings.RULES_ENGINE),
-        segments=segments,
-        computed=computed,
-        versions=versions,
+        at_birth=_at_birth(segments, zone=company.zone),
+        network=RuleNetwork(rules, engine=engine),
+        segments={one.id: one for one in segments},
+        computed={one.id: one for one in computed},
+        versions={version.id: version for version in versions},
         reads=reads,
-        open_by_slug={version.slug: id_ for id_, version in versions.items() if version.is_open},
+        open_by_slug={version.slug: version.id for version in versions if version.is_open},
         company=company,
     )
 

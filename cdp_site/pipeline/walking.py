@@ -29,7 +29,7 @@ class Walk:
 
     changes: Changes
     rules: Rules
-    clock: datetime  # what time it is
+    clock: datetime | None  # what time it is; None: that of each message
     desk: Desk = field(init=False)
     decider: Decider = field(init=False)
     marks: dict[int, frozenset[RuleId]] = field(default_factory=dict)  # arrival -> rules its event touches
@@ -48,7 +48,7 @@ class Walk:
         marked: dict[int, set[RuleId]] = defaultdict(set)
         need_values = {person for merge, _ in self.changes.merges for person in (merge.old, merge.new)}
         for item in self.changes.arrived:
-            rules = self._message_marks(item) | self._person_wide_marks(item)
+            rules = self.mark(item) | self._person_wide_marks(item)
             if rules := rules | due_rules(self.desk, item.person, until=item.received_at):
                 marked[item.person] |= rules
             if self._changes_values(item, states[item.person]):
@@ -57,8 +57,8 @@ class Walk:
         if marked:
             load_facts(self.desk, self._with_merged(marked), now=min(moments), until=max(moments))
 
-    def _message_marks(self, item: Arrived) -> frozenset[RuleId]:
-        """Rules that the event itself touches, and those that somebody new may be born into."""
+    def mark(self, item: Arrived) -> frozenset[RuleId]:
+        """Note the rules that the event itself touches, and those that somebody new may be born into."""
         touched: frozenset[RuleId] = frozenset()
         if self.rules.network.mentions(item.name):
             touched = self.rules.touched(MessageStimulus(event=item.event()))
@@ -115,7 +115,7 @@ class Walk:
         assert item.resolution is not None
         stimuli: list[Stimulus] = []
         for merge in item.resolution.merges:
-            self._absorb(merge, item)
+            self.absorb(merge, now=item.received_at)
             stimuli.append(MergeStimulus())
         state = self.changes.states[item.person]
         self.decider.run_timers(item.person, until=item.received_at)
@@ -135,12 +135,13 @@ class Walk:
                 may_enter=not item.is_historical,
             )
 
-    def _absorb(self, merge: Merge, item: Arrived) -> None:
+    def absorb(self, merge: Merge, *, now: datetime) -> None:
+        """Make two persons one, each having been moved forward to this moment."""
         states = self.changes.states
         for person in (merge.old, merge.new):
-            self.decider.run_timers(person, until=item.received_at)
+            self.decider.run_timers(person, until=now)
         states[merge.new].absorb(states[merge.old])
-        self.decider.absorb(old=merge.old, new=merge.new, now=item.received_at)
+        self.decider.absorb(old=merge.old, new=merge.new, now=now)
 
     def _apply(self, item: Arrived, state: PersonState, stimuli: list[Stimulus]) -> None:
         state.keys |= frozenset(key for key, _ in item.resolution.links) if item.resolution else frozenset()

@@ -83,6 +83,10 @@ class Entrants:
                 self._moved.setdefault((person, row.journey), None)
         return due
 
+    def put(self, person: int, entrant: Entrant) -> None:
+        """Have somebody asked who has no row."""
+        self._rows[person].append(entrant)
+
     def put_date(self, person: int, journey: int, at: datetime | None) -> None:
         """Say when the person's date comes; None: it does not."""
         rows = self._rows[person]

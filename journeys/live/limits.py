@@ -1,7 +1,7 @@
 """What holds messages back beside consent: what each person got lately, and places in throttles."""
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -29,6 +29,10 @@ class Limits:
         """Read what these people got or may still get; they must be locked."""
         for person, at, message_class in sent_lately(people, since=since):
             self._sent[person].append(Sent(at=at, message_class=message_class))
+
+    def got(self, person: int, sent: Iterable[Sent]) -> None:
+        """Count what somebody got as if it had been read."""
+        self._sent[person] += sent
 
     def sent_to(self, person: int) -> list[Sent]:
         """What left for the person, or may still leave."""

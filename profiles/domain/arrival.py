@@ -194,6 +194,35 @@ def read_message(
     return arrived
 
 
+def read_stored(event: Event, *, properties: bytes, context: bytes, source_id: int) -> Arrived:
+    """Make of a stored event the message it came by, as far as it says something about its person."""
+    is_identify = event.name == NAMES["identify"]
+    arrived = Arrived(
+        arrival=event.arrival,
+        received_at=event.received_at,
+        source_id=source_id,
+        is_trusted=False,
+        is_historical=False,
+        kind="identify" if is_identify else "track",
+        name=event.name,
+        ts=event.ts,
+        ts_text="",
+        message_id=event.message_id,
+        claims=[],
+        properties=properties,
+        context=context,
+        traits={key[:200]: value for key, value in decode_json(properties).items()} if is_identify else {},
+    )
+    arrived._event = event
+    if _is_telling(context):
+        told = _context.decode(context)
+        arrived.time_zone = known_zone(_text(told.timezone))
+        arrived.locale = _text(told.locale)[:35]
+        if bytes(told.consent).startswith(b"{"):
+            arrived.consent = _categories(_consent.decode(told.consent).categoryPreferences)
+    return arrived
+
+
 def _name_of(kind: str, event: str | None) -> str:
     if kind in NAMES:
         return NAMES[kind]

@@ -15,6 +15,7 @@ from profiles.store.people import (
     load_people,
     load_values,
     lock_crowd,
+    name_of,
     names_by_id,
     prepare,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "load_people",
     "load_values",
     "lock_crowd",
+    "name_of",
     "names_by_id",
     "oldest_waiting",
     "prepare",

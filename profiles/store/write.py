@@ -248,6 +248,7 @@ def _write_identities(changes: Changes, crowd: Crowd) -> None:
                     item.source_id,
                 )
             )
+    links += _links_of_unstored(changes, crowd)
     with connection.cursor() as cursor:
         if final:
             cursor.execute(
@@ -264,6 +265,23 @@ def _write_identities(changes: Changes, crowd: Crowd) -> None:
         if unused:
             cursor.execute("DELETE FROM profiles_identity WHERE id = ANY(%s) AND person_id IS NULL", [unused])
     _copy("profiles_identitylink (identity_id, person_id, at, arrival, reason, source_id)", links)
+
+
+def _links_of_unstored(changes: Changes, crowd: Crowd) -> list[tuple[Any, ...]]:
+    """What somebody held who was new and merged in the same batch: no log of merges tells of them."""
+    return [
+        (
+            crowd.identity_ids[key],
+            changes.survivor(merge.new),
+            item.received_at,
+            item.arrival,
+            "merged",
+            item.source_id,
+        )
+        for merge, item in changes.merges
+        if changes.states[merge.old].is_new
+        for key in sorted(changes.states[merge.old].keys)
+    ]
 
 
 def _write_merges(changes: Changes, merges: Sequence[tuple[Merge, Arrived]]) -> None:

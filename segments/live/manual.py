@@ -48,6 +48,11 @@ class Manual:
                 if is_added:
                     states[person].lists.setdefault(slug, []).append(Stay(entered_at=at, left_at=ended_at))
 
+    def take(self, said: Mapping[int, Mapping[str, Sequence[ByHand]]]) -> None:
+        """Take what was said about people as if it had been read; their states show it already."""
+        for person, by_slug in said.items():
+            self._said[person] = {slug: list(all_said) for slug, all_said in by_slug.items()}
+
     def of(self, person: int, *, now: datetime) -> Mapping[str, bool]:
         """What is in force: segment -> whether the person was added (or else removed)."""
         if person not in self._said:

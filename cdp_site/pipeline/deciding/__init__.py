@@ -6,8 +6,9 @@ forward in time with `settling`, `runs`, `entries` and `moments`, `writing` stor
 
 from cdp_site.pipeline.deciding.decider import Decider
 from cdp_site.pipeline.deciding.desk import Desk
+from cdp_site.pipeline.deciding.entries import plan
 from cdp_site.pipeline.deciding.moments import postpone
-from cdp_site.pipeline.deciding.reading import due_rules, load_due, load_facts
+from cdp_site.pipeline.deciding.reading import due_rules, load_due, load_facts, wanted_names
 from cdp_site.pipeline.deciding.runs import park_due
 from cdp_site.pipeline.deciding.writing import write_decisions
 
@@ -18,6 +19,8 @@ __all__ = [
     "load_due",
     "load_facts",
     "park_due",
+    "plan",
     "postpone",
+    "wanted_names",
     "write_decisions",
 ]

@@ -51,7 +51,7 @@ def load_facts(
     asked = {person: _asked_of(desk, person, some, until=until) for person, some in marked.items()}
     needs = {person: rules.needs_of(some) for person, some in asked.items()}
     for person, reads in needs.items():
-        desk.watched[person] = _wanted_names(reads)
+        desk.watched[person] = wanted_names(reads)
     old = [person for person in marked if not states[person].is_new]
     if rules.segments:
         desk.dues.load(old)
@@ -88,7 +88,7 @@ def _asked_of(desk: Desk, person: int, rules: Collection[RuleId], *, until: date
     return asked
 
 
-def _wanted_names(reads: Reads) -> tuple[frozenset[str], tuple[str, ...]]:
+def wanted_names(reads: Reads) -> tuple[frozenset[str], tuple[str, ...]]:
     """Event names, and beginnings of event names, that conditions ask for."""
     starts = tuple(name[:-1] for name in reads.event_names if name.endswith("*"))
     return reads.event_names, starts
