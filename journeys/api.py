@@ -54,7 +54,16 @@ class JourneyChange(serializers.Serializer[Any]):
 
 
 class PublishInput(serializers.Serializer[Any]):
-    people_inside = serializers.ChoiceField(choices=["finish", "move", "exit"], default="finish")
+    people_inside = serializers.ChoiceField(
+        choices=[choice.value for choice in PeopleInside],
+        default=PeopleInside.FINISH.value,
+        help_text="What becomes of people in earlier versions.",
+    )
+    to = serializers.DictField(
+        child=serializers.CharField(max_length=60),
+        default=dict,
+        help_text="Of those who move: a step that is gone, and the one they begin instead.",
+    )
     revision = serializers.IntegerField(required=False)
 
 
@@ -183,11 +192,15 @@ class JourneyPublish(APIView):
     @extend_schema(request=PublishInput, responses=JourneyOutput)
     def post(self, request: Request, slug: str) -> Response:
         data = _valid(PublishInput(data=request.data))
-        if data["people_inside"] != PeopleInside.FINISH.value:
-            words = _("People inside can only finish by the version they entered; this cannot be chosen yet.")
-            raise serializers.ValidationError({"people_inside": [words]})
         try:
-            publish_journey(slug, actor=actor_of(request), now=timezone.now(), revision=data.get("revision"))
+            publish_journey(
+                slug,
+                actor=actor_of(request),
+                now=timezone.now(),
+                revision=data.get("revision"),
+                people_inside=PeopleInside(data["people_inside"]),
+                to=data["to"],
+            )
         except Journey.DoesNotExist as error:
             raise Http404 from error
         except JourneyError as error:

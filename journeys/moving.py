@@ -2,13 +2,13 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db import connection
 
 from connectors.services import cancel_for_runs
-from journeys.domain.decision import Decision, State
+from journeys.domain.decision import Decision, Outcome, State
 from journeys.domain.definition import Definition, JourneyError, parse_journey
 from journeys.domain.moving import BY_MOVE, Move
 from journeys.models import Decision as LedgerRow
@@ -20,15 +20,30 @@ from profiles.domain.exact import decode_json, encode_json
 logger = logging.getLogger(__name__)
 
 _PORTION: Final = 20_000  # runs in memory at once
+_PROBE: Final = timedelta(days=10_000)
 
+# Most people stand where nothing changed: they are moved without being looked at one by one.
+_KEEP: Final = f"""
+    WITH moved AS (
+        UPDATE {Run._meta.db_table}
+           SET version_id = %(new)s,
+               due_at = CASE WHEN state->>'step' = ANY(%(asked)s) THEN %(now)s ELSE due_at END
+         WHERE journey_id = %(journey)s AND version_id = %(old)s AND ended_at IS NULL
+               AND state->>'step' = ANY(%(kept)s) AND NOT state ?| ARRAY['rounds', 'skips']
+        RETURNING id, person_id, state->>'step' AS step
+    )
+    INSERT INTO {LedgerRow._meta.db_table} (person_id, at, journey_id, version_id, run_id, step, outcome)
+    SELECT person_id, %(now)s, %(journey)s, %(new)s, id, step, %(outcome)s FROM moved ORDER BY id
+    RETURNING run_id
+"""
 _READ: Final = f"""
     SELECT id, version_id, state::text, due_at FROM {Run._meta.db_table}
      WHERE journey_id = %s AND version_id = ANY(%s) AND ended_at IS NULL AND id > %s ORDER BY id LIMIT %s
 """
 _WRITE: Final = f"""
     UPDATE {Run._meta.db_table} AS run
-       SET version_id = %s, state = coalesce(moved.state::jsonb, run.state), due_at = moved.due_at,
-           ended_at = moved.ended_at, outcome = moved.outcome, reason = moved.reason
+       SET version_id = %s, state = coalesce(nullif(moved.state, '')::jsonb, run.state),
+           due_at = moved.due_at, ended_at = moved.ended_at, outcome = moved.outcome, reason = moved.reason
       FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::text[], %s::text[])
            AS moved (id, state, due_at, ended_at, outcome, reason)
      WHERE run.id = moved.id
@@ -52,30 +67,51 @@ def move_runs(journey: Journey, version: JourneyVersion, *, to: Mapping[str, str
     """
     partitions.ensure_decision_days({now.date()})
     new = parse_journey(version.document)
-    moves = {old.pk: move for old in _left(journey, version) if (move := _move(old, new, to)) is not None}
+    moves = moves_to(new, journey, to=to)
     gone = {step.id for move in moves.values() for step in move.old.walk()} - {step.id for step in new.walk()}
-    count = 0
+    runs = [run for old, move in moves.items() for run in _keep(version, old, move, now=now)]
     for rows in _portions(journey, list(moves)):
         _write(version, [(row[0], _moved(moves[row[1]], row, now=now)) for row in rows], now=now)
-        if gone:
-            cancel_for_runs([row[0] for row in rows], reason=BY_MOVE, steps=gone)
-        count += len(rows)
-    return count
+        runs += [row[0] for row in rows]
+    if gone:
+        cancel_for_runs(runs, reason=BY_MOVE, steps=gone)
+    return len(runs)
 
 
-def _left(journey: Journey, version: JourneyVersion) -> Sequence[JourneyVersion]:
-    """The versions that people are still in."""
-    inside = journey.runs.open().exclude(version=version).order_by().values("version").distinct()
-    return list(JourneyVersion.objects.filter(pk__in=inside).select_related("journey"))
+def _keep(version: JourneyVersion, old: int, move: Move, *, now: datetime) -> list[int]:
+    """Move the runs of a version that stay as they are, but for when they are asked next; give their ids."""
+    kept, asked = [], []
+    for step in move.old.walk():
+        probe = State(step=step.id, since=now, due_at=now + _PROBE)
+        decision = move.moved(probe, due_at=probe.due_at, now=now)
+        if decision.state == probe and len(decision.ledger) == 1:
+            kept.append(step.id)
+            asked += [step.id] if decision.due_at == now else []
+    values: dict[str, Any] = {
+        "new": version.pk,
+        "old": old,
+        "journey": version.journey_id,
+        "now": now,
+        "kept": kept,
+        "asked": asked,
+        "outcome": Outcome.MOVED.value,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_KEEP, values)
+        return [run_id for (run_id,) in cursor.fetchall()]
 
 
-def _move(old: JourneyVersion, new: Definition, to: Mapping[str, str]) -> Move | None:
-    try:
-        return Move(old=parse_journey(old.document), new=new, to=to)
-    except JourneyError:
-        # As where versions are read: only a document of another release gets here; its people stay in it.
-        logger.exception("version %s of journey %s cannot be read", old.number, old.journey.slug)
-        return None
+def moves_to(new: Definition, journey: Journey, *, to: Mapping[str, str]) -> dict[int, Move]:
+    """The ways from the versions that people are in, by the versions' ids, newest first."""
+    inside = journey.runs.open().order_by().values("version").distinct()
+    moves = {}
+    for old in journey.versions.filter(pk__in=inside).order_by("-number"):
+        try:
+            moves[old.pk] = Move(old=parse_journey(old.document), new=new, to=to)
+        except JourneyError:
+            # As where versions are read: only a document of another release gets here; its people stay.
+            logger.exception("version %s of journey %s cannot be read", old.number, journey.slug)
+    return moves
 
 
 def _portions(journey: Journey, versions: list[int]) -> Iterator[list[tuple[Any, ...]]]:
@@ -104,7 +140,7 @@ def _write(version: JourneyVersion, moved: Sequence[tuple[int, Decision]], *, no
             [
                 version.pk,
                 bare(run for run, _ in moved),
-                [encode_json(each.state.to_json()).decode() if each.state else None for _, each in moved],
+                texts(encode_json(each.state.to_json()).decode() if each.state else "" for _, each in moved),
                 instants(decision.due_at for _, decision in moved),
                 instants(now if ending else None for ending in endings),
                 texts(ending.outcome.value if ending else "" for ending in endings),

@@ -9,14 +9,16 @@ from django.utils.translation import gettext as _
 
 from connectors.models import Template
 from journeys.canvas import mark_of
-from journeys.domain.changes import Change, Part, changes_between
+from journeys.domain.changes import Change, ChangeKind, Part, changes_between
 from journeys.domain.definition import Definition, Fault, parse_journey
 from journeys.domain.describe import entry_summary, summary, title
 from journeys.domain.editing import ENTRY, EXIT, GOAL
+from journeys.domain.moving import Standing, standing
 from journeys.domain.nodes import Step
 from journeys.domain.outline import steps_in
 from journeys.models import Journey
-from journeys.queries import numbers_of
+from journeys.moving import moves_to
+from journeys.queries import NO_NUMBERS, numbers_of
 from journeys.services import faults_of
 from profiles.domain.facts import Json
 from segments.domain.describe import describe
@@ -31,7 +33,17 @@ class ChangeLine:
     mark: str
     before: str
     after: str
-    waiting: int  # people who stand at it now
+    people: Standing  # seen from the step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoneLine:
+    """A step that people stand at and that the draft does not have."""
+
+    step: str
+    title: str
+    waiting: int
+    following: str  # the title of the step they begin if they move; "" where none is left
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +63,10 @@ class Summary:
     is_first: bool
     is_same: bool  # the draft is what is live
     number: int  # of the version that would be made
-    inside: int  # people who finish by an earlier version
+    inside: int  # people, in whatever version
     changes: Sequence[ChangeLine]
+    gone: Sequence[GoneLine]
+    steps: Sequence[tuple[str, str]]  # of the draft: id and title
     faults: Sequence[FaultLine]
 
 
@@ -62,23 +76,23 @@ def summary_of(journey: Journey, *, now: datetime) -> Summary:
     live = journey.live_version
     is_stopped = journey.state == Journey.State.STOPPED
     newest = journey.versions.order_by("-number").values_list("number", flat=True).first() or 0
-    inside = numbers_of(journey, since=now).inside if live else 0
-    is_comparable = live is not None and not faults
+    numbers = numbers_of(journey, since=now) if live else NO_NUMBERS
+    waiting = {step: each.waiting for step, each in numbers.steps.items() if each.waiting}
+    draft = parse_journey(journey.draft) if live and not faults else None
     return Summary(
         is_first=live is None,
         is_same=live is not None and live.document == journey.draft and not is_stopped,
         number=newest + 1,
-        inside=inside,
-        changes=_changes(journey, now=now) if is_comparable else [],
+        inside=numbers.inside,
+        changes=_changes(parse_journey(live.document), draft, waiting) if live and draft else [],
+        gone=_gone(journey, draft, waiting) if draft else [],
+        steps=[(step.id, title(step, translator=translation)) for step in draft.walk()] if draft else [],
         faults=[_fault_line(journey, fault) for fault in faults],
     )
 
 
-def _changes(journey: Journey, *, now: datetime) -> list[ChangeLine]:
-    assert journey.live_version is not None
-    live, draft = parse_journey(journey.live_version.document), parse_journey(journey.draft)
+def _changes(live: Definition, draft: Definition, waiting: Mapping[str, int]) -> list[ChangeLine]:
     templates = dict(Template.objects.values_list("slug", "name"))
-    numbers = numbers_of(journey, since=now)
     lines = []
     for change in changes_between(live, draft):
         before, after = (
@@ -93,10 +107,34 @@ def _changes(journey: Journey, *, now: datetime) -> list[ChangeLine]:
                 mark=mark_of(change),
                 before=before,
                 after=after,
-                waiting=numbers.of(change.step_id).waiting if change.step_id else 0,
+                people=_people(change, live, draft, waiting),
             )
         )
     return lines
+
+
+def _people(change: Change, live: Definition, draft: Definition, waiting: Mapping[str, int]) -> Standing:
+    if change.part is not Part.STEP:
+        return Standing()
+    return standing(draft if change.kind is ChangeKind.ADDED else live, change.step_id, waiting)
+
+
+def _gone(journey: Journey, draft: Definition, waiting: Mapping[str, int]) -> list[GoneLine]:
+    """The steps that people of any version stand at, and the draft has no more."""
+    lines: dict[str, GoneLine] = {}
+    for move in moves_to(draft, journey, to={}).values():
+        steps = [step for step in move.old.walk() if waiting.get(step.id)]
+        gone = [step for step in steps if move.place_of(step.id) != step.id]
+        for step in gone:
+            place = move.place_of(step.id)
+            line = GoneLine(
+                step=step.id,
+                title=title(step, translator=translation),
+                waiting=waiting[step.id],
+                following=title(draft.step(place), translator=translation) if place else "",
+            )
+            lines.setdefault(step.id, line)
+    return list(lines.values())
 
 
 _PARTS = {Part.ENTRY: ENTRY, Part.GOAL: GOAL, Part.EXIT: EXIT}

@@ -31,6 +31,7 @@ from journeys.publishing import summary_of
 from journeys.queries import journey_lines, last_edit_of
 from journeys.services import (
     DraftConflict,
+    PeopleInside,
     WrongState,
     pause_journey,
     publish_journey,
@@ -131,7 +132,9 @@ def journey_publish(request: StaffRequest, slug: str) -> HttpResponse:
     journey = _journey_or_404(slug)
     if request.method == "POST":
         revision = request.POST.get("revision", "")
-        if not (revision.isascii() and revision.isdigit() and len(revision) < 10):
+        choice = request.POST.get("people_inside", PeopleInside.FINISH.value)
+        is_number = revision.isascii() and revision.isdigit() and len(revision) < 10
+        if not is_number or choice not in {each.value for each in PeopleInside}:
             return HttpResponseBadRequest(_("This form is not complete. Please load the page again."))
         try:
             version = publish_journey(
@@ -139,6 +142,8 @@ def journey_publish(request: StaffRequest, slug: str) -> HttpResponse:
                 actor=request.user.get_username(),
                 now=timezone.now(),
                 revision=int(revision),
+                people_inside=PeopleInside(choice),
+                to=_ways(request),
             )
         except DraftConflict:
             messages.error(request, _("Somebody changed the draft meanwhile. Please look at it again."))
@@ -151,6 +156,12 @@ def journey_publish(request: StaffRequest, slug: str) -> HttpResponse:
         return HttpResponseRedirect(_address(slug))
     context = {"journey": journey, "summary": summary_of(journey, now=timezone.now())}
     return render(request, "journeys/journey_publish.html", context)
+
+
+def _ways(request: StaffRequest) -> dict[str, str]:
+    """Which step people of a step that is gone begin, where somebody named one."""
+    named = {key: value for key, value in request.POST.items() if key.startswith("to:") and value}
+    return {key.removeprefix("to:"): str(value) for key, value in named.items()}
 
 
 @staff_page(Role.MARKETER)

@@ -121,6 +121,35 @@ class Move:
         return tuple(sorted(self._behind[state.step] | (set(state.skips) & ahead_of_all - {place})))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How many people have a step before them, are at it or in what it owns, or have it behind them."""
+
+    before: int = 0
+    at: int = 0
+    behind: int = 0
+
+
+def standing(definition: Definition, step_id: str, waiting: Mapping[str, int]) -> Standing:
+    """Tell where people stand, seen from a step; those on other branches are not counted.
+
+    Args:
+        waiting: step -> people who stand there.
+    """
+    before = _before(definition.steps, step_id)
+    inside = {step_id, *_owned(definition.step(step_id))}
+    behind = {
+        step
+        for step in waiting.keys() - before - inside
+        if step not in definition.goal_steps and step_id in _before(definition.steps, step)
+    }
+    return Standing(
+        before=sum(waiting[step] for step in waiting.keys() & before),
+        at=sum(waiting[step] for step in waiting.keys() & inside),
+        behind=sum(waiting[step] for step in behind),
+    )
+
+
 def _anew(state: State) -> State:
     """The state in which the step is about to begin."""
     return replace(state, since=None, due_at=None, has_place=False)

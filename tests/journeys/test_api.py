@@ -4,6 +4,7 @@ import pytest
 from django.test import Client
 
 from cdp_site.api import issue_token
+from cdp_site.models import AuditEntry
 from cdp_site.web import Role
 from journeys.models import EntryDue, Journey
 from tests import build
@@ -106,9 +107,19 @@ def test_publish__what_is_named_must_be_there(api: Api) -> None:
     assert api.post("cart/publish/")["version"] == 1
 
 
-def test_publish__moving_people_cannot_be_chosen_yet(api: Api) -> None:
-    api.post(body=cart(), status=201)
-    assert api.post("cart/publish/", {"people_inside": "move"}, status=400)["errors"]
+def test_publish__says_what_becomes_of_people_inside(api: Api) -> None:
+    row = build.journey(slug="cart", document=journey(steps=[wait("a"), wait("b"), wait("c")]))
+    run = build.run(journey=row, person=build.person(), step="a")
+    api.patch("cart/", {"document": journey(steps=[wait("b"), wait("c")])})
+    assert api.post("cart/publish/", {"people_inside": "stay"}, status=400)["errors"]
+    fault = api.post("cart/publish/", {"people_inside": "move", "to": {"a": "z"}}, status=400)["errors"]
+    assert [each["path"] for each in fault] == ["to.a"]
+    assert api.post("cart/publish/", {"people_inside": "move", "to": {"a": "c"}})["version"] == 2
+    run.refresh_from_db()
+    assert (run.version.number, run.state["step"]) == (2, "c")
+    entry = AuditEntry.objects.latest("pk")
+    assert entry.after["people_inside"] == "move"
+    assert (entry.after["to"], entry.after["runs_moved"]) == ({"a": "c"}, 1)
 
 
 def test_publish__of_an_older_draft(api: Api) -> None:

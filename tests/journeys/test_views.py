@@ -270,7 +270,7 @@ def test_publish__tells_what_changes_and_does_it(mia: Browser, story: Journey) -
     html = mia.get("story/publish/")
     assert "at most 2 days" in html
     assert "at most 4 days" in html
-    assert "1 person waits here" in html
+    assert "0 before it, 1 at it, 0 behind it" in html
     assert "1 person is inside now" in html
     response = mia.post("story/publish/", {"revision": "2"})
     assert response.status_code == 302
@@ -279,6 +279,19 @@ def test_publish__tells_what_changes_and_does_it(mia: Browser, story: Journey) -
     assert (row.live_version.number, row.live_version.published_by) == (2, "mia")
     assert row.live_version.document["steps"][1]["timeout"] == "P4D"
     assert "Version 2 is published." in mia.get("story/")
+
+
+def test_publish__people_move_to_the_step_that_was_named(mia: Browser, story: Journey) -> None:
+    run = build.run(journey=story, person=build.person(), step="ordered")
+    last = story.draft["steps"][-1]["id"]
+    story.draft["steps"] = [step for step in story.draft["steps"] if step["id"] != "ordered"]
+    story.save(update_fields=["draft"])
+    assert "which is gone" in mia.get("story/publish/")
+    choice = {"revision": "1", "people_inside": "move", "to:ordered": last}
+    assert mia.post("story/publish/", choice | {"people_inside": "stay"}).status_code == 400
+    assert mia.post("story/publish/", choice).status_code == 302
+    run.refresh_from_db()
+    assert (run.version.number, run.state["step"]) == (2, last)
 
 
 def test_publish__renamed_step(mia: Browser, story: Journey) -> None:
