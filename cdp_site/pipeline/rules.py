@@ -22,7 +22,7 @@ from journeys.domain.nodes import ApiEntry, Crossing, DateEntry, Present, Schedu
 from journeys.domain.settings import Company as CompanyRules
 from journeys.domain.settings import longest_cap
 from journeys.live import LiveVersion, company_rules, live_versions
-from profiles.domain.facts import Facts
+from profiles.domain.facts import Event, Facts
 from segments.domain.conditions import EventCount, InBucket, Reads, leaves
 from segments.domain.evaluate import holds
 from segments.live import LiveComputed, LiveSegment, live_computed, live_segments
@@ -48,6 +48,7 @@ class Rules:
     reads: Mapping[RuleId, Reads]  # rule id -> what its full evaluation may ask for
     readers: "Readers"
     open_by_slug: Mapping[str, int]  # journey -> the version that people may enter
+    crossed: Mapping[tuple[str, Crossing], Sequence[LiveVersion]]  # those that begin with a segment
     at_birth: frozenset[RuleId]  # segments that somebody of whom nothing is known may belong to
     company: CompanyRules
 
@@ -57,6 +58,10 @@ class Rules:
     def touched(self, stimulus: Stimulus) -> frozenset[RuleId]:
         """Name the rules whose answer a stimulus may change."""
         return cast(frozenset[RuleId], self.network.touched(stimulus))
+
+    def touched_by_message(self, event: Event) -> frozenset[RuleId]:
+        """Name the rules whose answer a message may change."""
+        return cast(frozenset[RuleId], self.network.touched_by_message(event))
 
     def needs_of(self, marked: Iterable[RuleId]) -> Reads:
         """What must be at hand to evaluate these rules and all that may follow from them."""
@@ -110,16 +115,9 @@ class Rules:
         caps = [cap for version in versions for cap in version.definition.settings.caps]
         return longest_cap([*self.company.caps, *caps]) if versions else None
 
-    def entered_by(self, slug: str, *, is_entered: bool) -> list[LiveVersion]:
+    def entered_by(self, slug: str, *, is_entered: bool) -> Sequence[LiveVersion]:
         """The versions that begin with somebody entering or leaving a segment."""
-        change = Crossing.ENTERED if is_entered else Crossing.LEFT
-        wanted = SegmentEntry(segment=slug, change=change)
-        entries = ((version, version.definition.entry) for version in self.open_versions)
-        return [
-            version
-            for version, entry in entries
-            if entry.on == wanted and entry.present is not Present.PRESENT
-        ]
+        return self.crossed.get((slug, Crossing.ENTERED if is_entered else Crossing.LEFT), ())
 
     @property
     def journeys_that_call(self) -> list[int]:
@@ -192,6 +190,15 @@ def _readers(reads: Mapping[RuleId, Reads]) -> Readers:
         zone=frozenset(rule for rule, one in reads.items() if one.needs_zone),
         everything=frozenset(reads),
     )
+
+
+def _crossed(versions: Iterable[LiveVersion]) -> dict[tuple[str, Crossing], list[LiveVersion]]:
+    found: dict[tuple[str, Crossing], list[LiveVersion]] = defaultdict(list)
+    for version in versions:
+        entry = version.definition.entry
+        if version.is_open and isinstance(entry.on, SegmentEntry) and entry.present is not Present.PRESENT:
+            found[entry.on.segment, entry.on.change].append(version)
+    return found
 
 
 def _at_birth(segments: Iterable[LiveSegment], *, zone: str) -> frozenset[RuleId]:
@@ -300,6 +307,7 @@ def rules_of(
         computed={one.id: one for one in computed},
         versions={version.id: version for version in versions},
         reads=reads,
+        crossed=_crossed(versions),
         open_by_slug={version.slug: version.id for version in versions if version.is_open},
         company=company,
     )

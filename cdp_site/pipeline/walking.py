@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from cdp_site.pipeline.deciding import Decider, Desk, due_rules, load_due, load_facts
 from cdp_site.pipeline.rules import RuleId, Rules
@@ -16,11 +17,12 @@ from segments.network import (
     ConsentStimulus,
     IdentityStimulus,
     MergeStimulus,
-    MessageStimulus,
     Stimulus,
     TraitStimulus,
     ZoneStimulus,
 )
+
+_NOTHING: Final[frozenset[RuleId]] = frozenset()
 
 
 @dataclass(slots=True)
@@ -44,12 +46,14 @@ class Walk:
         states = self.changes.states
         existing = [person for person, state in states.items() if not state.is_new]
         moments = [item.received_at for item in self.changes.arrived]
-        load_due(self.desk, existing, until=max(moments))
+        called = load_due(self.desk, existing, until=max(moments))
         marked: dict[int, set[RuleId]] = defaultdict(set)
         need_values = {person for merge, _ in self.changes.merges for person in (merge.old, merge.new)}
         for item in self.changes.arrived:
             rules = self.mark(item) | self._person_wide_marks(item)
-            if rules := rules | due_rules(self.desk, item.person, until=item.received_at):
+            if item.person in called:
+                rules |= due_rules(self.desk, item.person, until=item.received_at)
+            if rules:
                 marked[item.person] |= rules
             if self._changes_values(item, states[item.person]):
                 need_values.add(item.person)
@@ -59,9 +63,9 @@ class Walk:
 
     def mark(self, item: Arrived) -> frozenset[RuleId]:
         """Note the rules that the event itself touches, and those that somebody new may be born into."""
-        touched: frozenset[RuleId] = frozenset()
+        touched = _NOTHING
         if self.rules.network.mentions(item.name):
-            touched = self.rules.touched(MessageStimulus(event=item.event()))
+            touched = self.rules.touched_by_message(item.event())
         if self.rules.at_birth and self.changes.states[item.person].is_new and item.person not in self.born:
             self.born.add(item.person)
             touched |= self.rules.at_birth
@@ -118,15 +122,15 @@ class Walk:
             self.absorb(merge, now=item.received_at)
             stimuli.append(MergeStimulus())
         state = self.changes.states[item.person]
-        self.decider.run_timers(item.person, until=item.received_at)
+        is_asked = item.person in self.desk.watched  # of others nothing is due either
+        if is_asked:
+            self.decider.run_timers(item.person, until=item.received_at)
         self._apply(item, state, stimuli)
+        if not is_asked:
+            return
         if self.decider.sees(item.person, item.name):
             state.add_event(item.event())
-        marks = set(self.marks.get(item.arrival, ()))
-        if item.person in self.desk.watched:
-            for stimulus in stimuli:
-                marks |= self.rules.touched(stimulus)
-        if marks:
+        if marks := self.marks.get(item.arrival, _NOTHING).union(*map(self.rules.touched, stimuli)):
             self.decider.at_moment(
                 item.person,
                 marks,

@@ -61,9 +61,15 @@ class Entrants:
                 )
                 self._rows[person].append(row)
 
+    @property
+    def people(self) -> Collection[int]:
+        """Whose rows were read."""
+        return self._rows.keys()
+
     def next_of(self, person: int) -> datetime | None:
         """When the person is to be asked next."""
-        return min((row.due_at for row in self._rows.get(person, ())), default=None)
+        rows = self._rows.get(person)
+        return min(row.due_at for row in rows) if rows else None
 
     def journeys_due(self, person: int, *, until: datetime) -> set[int]:
         """The journeys a person is to be asked about up to a moment."""

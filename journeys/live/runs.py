@@ -125,6 +125,12 @@ class Runs:
                 return run
         return None
 
+    def next_of(self, person: int) -> datetime | None:
+        """When a timer of the person comes next."""
+        runs = self.by_person.get(person, ())
+        moments = [run.due_at for run in runs if run.ending is None and run.due_at is not None]
+        return min(moments) if moments else None
+
     def due(self, person: int, *, until: datetime) -> OpenRun | None:
         """The run whose timer comes first, if it is due."""
         if person not in self.by_person:

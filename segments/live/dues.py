@@ -59,6 +59,11 @@ class Dues:
             for person, segment, at in cursor.fetchall():
                 self._stored[person, segment] = self._current[person][segment] = at
 
+    @property
+    def people(self) -> Collection[int]:
+        """Whose due moments were read."""
+        return self._current.keys()
+
     def due(self, person: int, *, until: datetime) -> set[int]:
         """What is to be asked of a person up to a moment."""
         if person not in self._current:
@@ -67,7 +72,8 @@ class Dues:
 
     def next_of(self, person: int) -> datetime | None:
         """When the person is to be asked next."""
-        return min(self._current[person].values(), default=None) if person in self._current else None
+        current = self._current.get(person)
+        return min(current.values()) if current else None
 
     def put(self, person: int, segment: int, at: datetime | None) -> None:
         """Say when to ask again; None: not for the time's sake."""

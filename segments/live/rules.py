@@ -1,8 +1,8 @@
 """The live segments as rules: what is asked, in which order."""
 
 import logging
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from graphlib import TopologicalSorter
 
 from django.db.models import OuterRef, QuerySet, Subquery
@@ -22,16 +22,30 @@ class LiveSegment:
     slug: str
     condition: Condition
     reads: Reads
+    place: int = 0  # behind those of the segments it asks for
+    followers: frozenset[int] = frozenset()  # ids of the segments that ask for this one
 
 
 def live_segments() -> list[LiveSegment]:
     """Read the live segments as published, each after those it depends on."""
-    found = {
-        slug: LiveSegment(id=id_, slug=slug, condition=condition, reads=reads(condition))
+    return in_order(
+        LiveSegment(id=id_, slug=slug, condition=condition, reads=reads(condition))
         for id_, slug, condition in conditions_in_force(Segment.objects.live())
-    }
+    )
+
+
+def in_order(segments: Iterable[LiveSegment]) -> list[LiveSegment]:
+    """Put segments behind those they depend on, and tell each of its place and followers."""
+    found = {one.slug: one for one in segments}
+    followers: dict[str, set[int]] = {slug: set() for slug in found}
+    for one in found.values():
+        for slug in one.reads.segments & found.keys():
+            followers[slug].add(one.id)
     order = TopologicalSorter({slug: one.reads.segments & found.keys() for slug, one in found.items()})
-    return [found[slug] for slug in order.static_order()]
+    return [
+        replace(found[slug], place=place, followers=frozenset(followers[slug]))
+        for place, slug in enumerate(order.static_order())
+    ]
 
 
 def conditions_in_force(segments: QuerySet[Segment]) -> Iterator[tuple[int, str, Condition]]:

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from heapq import heapify, heappop, heappush
 from typing import Final
 
 from profiles.domain.facts import Facts, Json, Stay
@@ -54,17 +55,18 @@ def settle(
     where they are and stops no other.
 
     Args:
-        segments: all live ones by id, each after those it depends on.
+        segments: all live ones by id.
         asked: ids of those whose answer may have changed; their dependants are asked as needed.
         facts: must show `stays` (the same object), so that a dependant sees the change before it.
         manual: slug -> whether the person was added by hand, or else removed.
     """
     settled = Settled()
-    changed: set[str] = set()
+    waiting = [(segments[id_].place, id_) for id_ in asked if id_ in segments]
+    heapify(waiting)
     wanted = set(asked)
-    for id_, segment in segments.items():
-        if id_ not in wanted and not segment.reads.segments & changed:
-            continue
+    while waiting:
+        _, id_ = heappop(waiting)
+        segment = segments[id_]
         settled.asked.append(id_)
         try:
             change = _settle_one(segment, facts, now=now, stays=stays, manual=manual.get(segment.slug))
@@ -72,8 +74,10 @@ def settle(
             settled.faults[id_] = fault_of(error, slug=segment.slug)
             continue
         if change is not None:
-            changed.add(segment.slug)
             settled.changes.append(change)
+            for follower in segment.followers - wanted:
+                wanted.add(follower)
+                heappush(waiting, (segments[follower].place, follower))
     return settled
 
 

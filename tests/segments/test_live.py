@@ -21,6 +21,7 @@ from segments.live import (
     settle,
     store_changes,
 )
+from segments.live.rules import in_order
 from segments.models import Membership, Segment, SegmentVersion
 from tests import build
 from tests.segments.domain.people import NOW, happened, somebody
@@ -40,7 +41,7 @@ def document(condition: Mapping[str, Any]) -> dict[str, Any]:
 BUYER = live(1, "buyer", {"event": "Order"})
 LOYAL = live(2, "loyal", {"all": [{"segment": "buyer", "is": "member"}, {"known": "email"}]})
 COLD = live(3, "cold", {"segment": "loyal", "is": "not_member"})
-SEGMENTS = {segment.id: segment for segment in (BUYER, LOYAL, COLD)}
+SEGMENTS = {segment.id: segment for segment in in_order([COLD, LOYAL, BUYER])}
 
 
 def test_settle__enters_with_the_reason() -> None:

@@ -7,7 +7,7 @@ asked in the same moment.
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from cdp_site.pipeline.deciding.desk import Desk
@@ -20,6 +20,7 @@ from profiles.domain.facts import Event
 
 logger = logging.getLogger(__name__)
 
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
 _ROUNDS: Final = 50  # how often decisions of one moment may lead to further ones
 
 
@@ -38,6 +39,7 @@ class Decider:
         """Move the runs of a merged person over; of two with one key the older goes on."""
         desk = self.desk
         desk.merged_at[old] = now
+        desk.quiet_until.pop(new, None)
         desk.dues.drop(old)
         desk.computed_dues.drop(old)
         desk.manual.absorb(old=old, new=new)
@@ -50,6 +52,9 @@ class Decider:
     def run_timers(self, person: int, *, until: datetime) -> None:
         """Decide what is due of a person, each at its own moment, in order."""
         desk = self.desk
+        quiet_until = desk.quiet_until.get(person)
+        if quiet_until is not None and until < quiet_until:
+            return
         renew(desk, person)
         desk.may_enter = True
         while (now := next_due(desk, person)) is not None and now <= until:
@@ -64,6 +69,7 @@ class Decider:
                 call_in(desk, person, entrant, now=now)
             self._follow(person, event=None, now=now)
             renew(desk, person)
+        desk.quiet_until[person] = now or _NEVER
 
     def at_moment(
         self,
@@ -76,6 +82,7 @@ class Decider:
     ) -> None:
         """Ask the marked rules about a person at one moment, and all that follow from their answers."""
         desk = self.desk
+        desk.quiet_until.pop(person, None)
         desk.pending, desk.may_enter = set(marked), may_enter
         settle_pending(desk, person, event=event, now=now)
         entries = sorted(id_ for kind, id_ in desk.pending if kind == "entry")

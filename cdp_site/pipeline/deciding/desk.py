@@ -59,6 +59,8 @@ class Desk:
     # What was asked last of whom, at which moment: their next due moments are found when they are needed.
     # Segments by id, runs by their own.
     asked: dict[int, dict[tuple[str, int], datetime]] = field(default_factory=lambda: defaultdict(dict))
+    # Up to when the clock is known not to call for somebody, as long as nothing is asked of them.
+    quiet_until: dict[int, datetime] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.runs = Runs(self.rules.versions)

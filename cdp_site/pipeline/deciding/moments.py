@@ -17,11 +17,9 @@ _PUT_OFF: Final = timedelta(hours=1)
 
 def next_due(desk: Desk, person: int) -> datetime | None:
     """When the clock calls for somebody next."""
-    runs = desk.runs.by_person.get(person, ())
-    moments = [run.due_at for run in runs if run.ending is None and run.due_at is not None]
-    found = [*moments, desk.dues.next_of(person), desk.computed_dues.next_of(person)]
-    found.append(desk.entrants.next_of(person))
-    return min((at for at in found if at is not None), default=None)
+    callers = (desk.runs, desk.dues, desk.computed_dues, desk.entrants)
+    found = [at for caller in callers if (at := caller.next_of(person)) is not None]
+    return min(found, default=None)
 
 
 def renew(desk: Desk, person: int) -> None:

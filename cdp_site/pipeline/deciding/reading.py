@@ -12,12 +12,14 @@ from segments.domain.conditions import Reads
 from segments.live import load_stays
 
 
-def load_due(desk: Desk, people: Collection[int], *, until: datetime) -> None:
-    """Read which runs people are in, and what the clock calls for by then."""
+def load_due(desk: Desk, people: Collection[int], *, until: datetime) -> set[int]:
+    """Read which runs people are in, and what the clock calls for by then; give whom it calls for."""
     desk.runs.load(people)
     desk.dues.load_due(people, until=until)
     desk.computed_dues.load_due(people, until=until)
     desk.entrants.load(people, journeys=desk.rules.journeys_that_call, until=until)
+    in_time = {person for person in desk.runs.by_person if desk.runs.due(person, until=until) is not None}
+    return in_time.union(desk.dues.people, desk.computed_dues.people, desk.entrants.people)
 
 
 def due_rules(desk: Desk, person: int, *, until: datetime) -> set[RuleId]:
