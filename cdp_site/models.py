@@ -1,6 +1,7 @@
-"""Tables of the site itself: who changed what, API tokens, company-wide settings, heartbeats."""
+"""Tables of the site itself: who changed what, API tokens, company-wide settings, heartbeats, back-tests."""
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from cdp_site.privacy import NOT_PERSONAL, Erase, PersonalData, not_personal
@@ -76,3 +77,75 @@ class Heartbeat(models.Model):
 
     def __str__(self) -> str:
         return f"{self.cluster} at {self.at:%H:%M:%S}"
+
+
+class BackTestQuerySet(models.QuerySet["BackTest"]):
+    def unfinished(self) -> "BackTestQuerySet":
+        """Those that wait for the background or are under way."""
+        return self.filter(state__in=[BackTest.State.WAITING, BackTest.State.RUNNING])
+
+
+class BackTest(models.Model):
+    """One replay of stored events through a version of a journey, and what it came to."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "Waiting"
+        RUNNING = "running", "Running"
+        DONE = "done", "Done"
+        CANCELLED = "cancelled", "Cancelled"
+        FAILED = "failed", "Failed"
+
+    journey_id = models.BigIntegerField()  # a plain id: this app knows no journeys
+    version_number = models.IntegerField(null=True)  # null: the draft
+    document = models.JSONField()  # the journey's, as it was when this was asked for
+    begins_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    people = ArrayField(models.BigIntegerField(), null=True)  # only these; null: everybody
+    asked_by = models.CharField(max_length=150)
+    asked_at = models.DateTimeField()
+    state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
+    cursor = models.BigIntegerField(default=0)  # people up to this id were played; a cut one goes on there
+    total = models.BigIntegerField(null=True)  # people to play
+    done = models.BigIntegerField(default=0)
+    message_count = models.BigIntegerField(default=0)  # played
+    seconds = models.FloatField(default=0)  # worked on it
+    tally = models.JSONField(default=dict)  # journeys.domain.tally
+    error = models.TextField(blank=True)  # why it failed
+    finished_at = models.DateTimeField(null=True)
+
+    objects = BackTestQuerySet.as_manager()
+    # People by internal ids only; whoever is erased is found there no more.
+    personal_data = PersonalData(
+        erase=Erase.EXPIRE,
+        person=None,
+        export=False,
+        retain="the last ten of a journey",
+        columns=("error",),
+        impersonal=("document", "tally"),
+    )
+
+    class Meta:
+        indexes = [models.Index(fields=["journey_id", "-id"], name="backtest_newest")]
+
+    def __str__(self) -> str:
+        return f"back-test {self.pk} of {self.journey_id}"
+
+
+class BackTestDecision(models.Model):
+    """One line of a back-test's ledger."""
+
+    backtest = models.ForeignKey(BackTest, on_delete=models.CASCADE, related_name="decisions")
+    person_id = models.BigIntegerField(db_index=True)  # erasing finds them
+    run = models.BigIntegerField(null=True)  # counts the runs of the back-test; null: not entered
+    at = models.DateTimeField()
+    step = models.CharField(max_length=60, blank=True)
+    outcome = models.CharField(max_length=30)
+    reason = models.CharField(max_length=200, blank=True)
+    tree = models.JSONField(null=True)  # needed, seen, held
+
+    personal_data = PersonalData(
+        erase=Erase.DELETE, person="person_id", export=False, retain="as its back-test", columns=("tree",)
+    )
+
+    def __str__(self) -> str:
+        return f"{self.outcome} at {self.step or 'entry'}"

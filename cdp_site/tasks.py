@@ -11,6 +11,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from cdp_site import pipeline
+from cdp_site.backtest.services import play_waiting
 from cdp_site.models import Heartbeat
 from cdp_site.processes import pulse
 from connectors.services import send_due
@@ -49,6 +50,11 @@ def build() -> dict[str, int]:
 def call_in() -> dict[str, int]:
     """Find who is to be asked into journeys that were published, and ask those who are present."""
     return pipeline.call_in_present()
+
+
+def backtest() -> dict[str, int]:
+    """Go on with back-tests of journeys that were asked for."""
+    return play_waiting(now=timezone.now())
 
 
 def beat(cluster: str) -> dict[str, int]:

@@ -15,6 +15,7 @@ from django.urls import include, path
 
 from cdp_site.pages import (
     api_docs,
+    backtest_api,
     health,
     metrics,
     operations,
@@ -54,6 +55,16 @@ urlpatterns = [
     ),
     path("api/v1/people/<uuid:uuid>/why/", person_api.PersonWhy.as_view(), name="api-person-why"),
     path("api/v1/settings/", settings_api.CompanySettings.as_view(), name="api-settings"),
+    path(
+        "api/v1/journeys/<slug:slug>/backtest/",
+        backtest_api.JourneyBackTests.as_view(),
+        name="api-journey-backtests",
+    ),
+    path(
+        "api/v1/journeys/<slug:slug>/backtest/<int:pk>/",
+        backtest_api.JourneyBackTest.as_view(),
+        name="api-journey-backtest",
+    ),
     path("", include("profiles.api_urls")),
     path("", include("segments.api_urls")),
     path("", include("journeys.api_urls")),

@@ -12,10 +12,12 @@ from cdp_site.backtest.holders import Joined, Link
 from cdp_site.backtest.past import Period
 from connectors.models import Source
 from connectors.registry import CHANNELS
+from journeys.domain.nodes import Entry, Present
 from profiles import store
 from profiles.arrays import bare, instant_of
 from profiles.domain.arrival import LIVE_WITHIN
 from profiles.models import EventName
+from segments.domain.conditions import EventCount
 
 # Imported history counts as received when it happened, so that a journey can be tried on it.
 _MOMENT: Final = (
@@ -45,12 +47,70 @@ class EventRow:
     name: str
     ts: datetime
     moment: datetime
+    is_history: bool  # it came so late, or from such a source, that it counts as received when it happened
     arrival: int
     message_id: str
     identity_id: int
     source_id: int
     properties: str
     context: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whom:
+    """Who may enter a journey, as far as is known without playing anybody."""
+
+    entry: Entry
+    people: Sequence[int] | None  # only these
+    begins_at: datetime
+
+
+def candidates(whom: Whom, *, after: int, limit: int) -> list[int]:
+    """The next people who may enter, by id."""
+    statement, values = _candidates(whom)
+    found = _rows(
+        f"{statement} AND id > %(after)s ORDER BY id LIMIT %(limit)s", after=after, limit=limit, **values
+    )
+    return [row[0] for row in found]
+
+
+def count_candidates(whom: Whom) -> int:
+    """How many people may enter."""
+    statement, values = _candidates(whom)
+    return int(_rows(f"SELECT count(*) FROM ({statement}) AS found", **values)[0][0])
+
+
+def _candidates(whom: Whom) -> tuple[str, dict[str, Any]]:
+    statement = "SELECT id FROM profiles_person AS p WHERE merged_into_id IS NULL"
+    values: dict[str, Any] = {}
+    if whom.people is not None:
+        statement += " AND id = ANY(%(only)s::bigint[])"
+        values["only"] = bare(whom.people)
+    if isinstance(whom.entry.on, EventCount) and whom.entry.present is Present.NEW:
+        # Nobody enters who never did what the journey waits for; totals are kept for ever.
+        statement += (
+            " AND EXISTS (SELECT FROM profiles_persontotal AS t WHERE t.person_id = p.id"
+            " AND t.name_id = ANY(%(names)s::int[]) AND t.last_at >= %(begins)s::timestamptz - %(late)s)"
+        )
+        values |= {"names": bare(ids_of({whom.entry.on.name})), "begins": whom.begins_at, "late": LIVE_WITHIN}
+    return statement, values
+
+
+def count_expired(people: Collection[int], *, names: Collection[str]) -> int:
+    """How many messages of these names people once sent that are not stored any more."""
+    values = {"people": bare(people), "names": bare(ids_of(names))}
+    counted = _rows(
+        "SELECT coalesce(sum(count), 0) FROM profiles_persontotal"
+        " WHERE person_id = ANY(%(people)s::bigint[]) AND name_id = ANY(%(names)s::int[])",
+        **values,
+    )
+    stored = _rows(
+        "SELECT count(*) FROM profiles_event WHERE name_id = ANY(%(names)s::int[])"
+        " AND person_id IN (SELECT unnest(%(people)s::bigint[]) UNION SELECT old_person_id"
+        "  FROM profiles_personoverride WHERE new_person_id = ANY(%(people)s::bigint[]))",
+        **values,
+    )
+    return max(0, int(counted[0][0]) - int(stored[0][0]))
 
 
 def person_rows(people: Collection[int]) -> list[PersonRow]:
@@ -279,7 +339,7 @@ def _events(people: Collection[int], where: str, **values: Any) -> Iterator[Even
         "SELECT e.person_id, coalesce(o.new_person_id, e.person_id), e.name_id,"
         " (extract(epoch FROM e.ts) * 1000000)::bigint,"
         " (extract(epoch FROM moment) * 1000000)::bigint, e.arrival, e.message_id::text, e.identity_id,"
-        " e.source_id, e.properties::text, e.context::text"
+        " e.source_id, e.properties::text, e.context::text, moment <> e.received_at"
         " FROM profiles_event AS e"
         " LEFT JOIN profiles_personoverride AS o ON o.old_person_id = e.person_id"
         f" CROSS JOIN LATERAL (SELECT {_MOMENT} AS moment) AS counted"
@@ -302,6 +362,7 @@ def _events(people: Collection[int], where: str, **values: Any) -> Iterator[Even
             source_id=row[8],
             properties=row[9],
             context=row[10],
+            is_history=row[11],
         )
 
 

@@ -391,6 +391,7 @@ class _Track:
             runs=self.runs,
             sent=self.sent_before,
             closed={address: frozenset(self.closed_before.get(address, ())) for address in self.addresses()},
+            history=sum(row.is_history for row in self.events),
             unstored=len(self.holders.unstored),
         )
 

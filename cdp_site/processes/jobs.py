@@ -50,6 +50,7 @@ _SWEEP = Job(name="sweep", need=Need.RUNS, task="cdp_site.tasks.sweep", lag=SWEE
 _BUILD = Job(name="build", need=Need.CLOCK, task="cdp_site.tasks.build", period=60.0)
 # So are those found who are asked into a journey that was published.
 _CALL_IN = Job(name="call-in", need=Need.CLOCK, task="cdp_site.tasks.call_in", period=60.0)
+_BACKTEST = Job(name="backtest", need=Need.CLOCK, task="cdp_site.tasks.backtest", period=60.0)
 _HOUSEKEEPING = Job(name="housekeeping", need=Need.CLOCK, task="cdp_site.tasks.housekeeping", period=60.0)
 
 
@@ -65,7 +66,7 @@ def _deliver(number: int) -> Job:
 JOBS: dict[str, tuple[Job, ...]] = {
     "live": (_BEAT, _SWEEP, *(_drain(lane) for lane in range(8))),
     "send": (_BEAT, *(_deliver(number) for number in range(SENDERS))),
-    "bulk": (_BEAT, _HOUSEKEEPING, _BUILD, _CALL_IN, *(_drain(lane) for lane in range(8, 16))),
+    "bulk": (_BEAT, _HOUSEKEEPING, _BUILD, _CALL_IN, _BACKTEST, *(_drain(lane) for lane in range(8, 16))),
 }
 # Which notifications each cluster listens to (see cdp_site.wakeup). Historical lanes can wait for the
 # next poll; listening to "inbox", `bulk` would wake for each live message.

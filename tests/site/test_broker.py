@@ -93,7 +93,7 @@ def test_desk__without_rows_only_beats(cluster: Callable[..., Cluster]) -> None:
     for name in JOBS:
         desk = cluster(name).desk
         names = [job.name for job in desk.take()]
-        assert names == (["beat", "housekeeping", "build", "call-in"] if name == "bulk" else ["beat"])
+        assert names == (["beat", "housekeeping", "build", "call-in", "backtest"] if name == "bulk" else ["beat"])
         assert desk.take() == []
 
 
@@ -114,7 +114,7 @@ def test_desk__leaves_historical_lanes_to_bulk(cluster: Callable[..., Cluster]) 
     for lane in (7, 8, 15):
         build.inbox_row(lane=lane)
     assert cluster("live").take() == ["drain-7"]
-    assert cluster("bulk").take() == ["housekeeping", "build", "call-in", "drain-8", "drain-15"]
+    assert cluster("bulk").take() == ["housekeeping", "build", "call-in", "backtest", "drain-8", "drain-15"]
 
 
 @pytest.mark.django_db
