@@ -195,7 +195,7 @@ class _Player:
                 entrant = Entrant(
                     id=0, journey=self.version.journey_id, due_at=now, cause=EntryDue.Cause.PRESENT.value
                 )
-                self.desk.entrants.put(person, entrant)
+                self.desk.call(person, entrant)
 
     def _is_called_in(self, person: int, *, now: datetime) -> bool:
         entry = self.version.definition.entry

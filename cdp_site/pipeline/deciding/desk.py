@@ -9,7 +9,7 @@ from cdp_site.pipeline.rules import RuleId, Rules
 from connectors.queries import suppressed_scopes
 from connectors.services import NewDelivery
 from journeys.domain.engine import LedgerEntry
-from journeys.live import Entrants, LedgerLine, Limits, LiveVersion, OpenRun, Runs
+from journeys.live import Entrant, Entrants, LedgerLine, Limits, LiveVersion, OpenRun, Runs
 from profiles.domain.arrival import micros_of
 from profiles.domain.facts import Event, Facts, Json
 from profiles.domain.history import PersonState
@@ -78,6 +78,11 @@ class Desk:
         taken = {rule for rule in self.pending if rule[0] in kinds}
         self.pending -= taken
         return sorted(id_ for _, id_ in taken)
+
+    def call(self, person: int, entrant: Entrant) -> None:
+        """Have somebody asked in when the time comes."""
+        self.entrants.put(person, entrant)
+        self.quiet_until.pop(person, None)
 
     def look_up(self, addresses: Collection[str]) -> None:
         """Find out whether these addresses may be written to."""
