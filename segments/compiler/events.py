@@ -5,7 +5,7 @@ from typing import assert_never
 from psycopg.sql import SQL, Composable, Literal
 
 from segments.compiler.operators import number_holds
-from segments.compiler.rows import REVENUE, Rows
+from segments.compiler.rows import REVENUE, Among, Answer, Rows
 from segments.compiler.sequences import sequence_answer
 from segments.compiler.values import at_key, bounded, number_of, shared_of
 from segments.domain.conditions import (
@@ -25,7 +25,7 @@ from segments.domain.operators import Moment, holds_for
 from segments.domain.values import Json
 
 
-def event_answer(rows: Rows, leaf: EventLeaf) -> Composable:
+def event_answer(rows: Rows, leaf: EventLeaf) -> Answer:
     match leaf:
         case EventCount():
             return _count(rows, leaf)
@@ -50,44 +50,47 @@ def _filters(rows: Rows, leaf: EventCount | EventTotal | EventHad) -> list[Compo
     ]
 
 
-def _grouped(rows: Rows, leaf: EventCount | EventTotal, having: Composable) -> Composable:
+def _scanned(rows: Rows, leaf: EventCount | EventTotal, having: Composable | None) -> Among:
+    """Whose events of a leaf pass, taken together; None: who has any."""
     scan = rows.events(
         SQL("{} AS person_id").format(rows.owner), _filters(rows, leaf), is_zoned=reads(leaf).needs_zone
     )
-    return SQL("{} GROUP BY 1{}").format(scan, having)
+    if having is None:
+        return Among(query=scan, owner=rows.owner, repeats=True)
+    return Among(query=scan, owner=rows.owner, ending=SQL(" GROUP BY 1 HAVING {}").format(having))
 
 
 # -- counts --------------------------------------------------------------------------------------------
 
 
-def _count(rows: Rows, leaf: EventCount) -> Composable:
+def _count(rows: Rows, leaf: EventCount) -> Answer:
     number = leaf.count.value
     match leaf.count.op:
         case CountOperator.AT_LEAST if number == 0:
             return SQL("true")
         case CountOperator.AT_LEAST:
-            return rows.is_among(_counted(rows, leaf, SQL(">="), number))
+            return _counted(rows, leaf, SQL(">="), number)
         case CountOperator.EXACTLY if number > 0:
-            return rows.is_among(_counted(rows, leaf, SQL("="), number))
+            return _counted(rows, leaf, SQL("="), number)
         case CountOperator.AT_MOST | CountOperator.EXACTLY:
-            return SQL("(NOT {})").format(rows.is_among(_counted(rows, leaf, SQL(">="), number + 1)))
+            return _counted(rows, leaf, SQL(">="), number + 1).opposite()
 
 
-def _counted(rows: Rows, leaf: EventCount, sign: SQL, number: int) -> Composable:
+def _counted(rows: Rows, leaf: EventCount, sign: SQL, number: int) -> Among:
     is_any = (number, sign) == (1, SQL(">="))
     if isinstance(leaf.during, Ever) and not leaf.where and leaf.name != "*":
         if is_any:  # the first one tells, as of any moment
-            several = SQL(" GROUP BY 1") if leaf.name.endswith("*") else SQL("")
-            return SQL(
-                "SELECT t.person_id FROM profiles_persontotal AS t WHERE {} AND t.first_at <= {}{}{}"
-            ).format(
-                rows.named([leaf.name], SQL("t.name_id")), rows.now, rows.among(SQL("t.person_id")), several
+            return Among(
+                query=SQL(
+                    "SELECT t.person_id FROM profiles_persontotal AS t WHERE {} AND t.first_at <= {}{}"
+                ).format(rows.named([leaf.name], SQL("t.name_id")), rows.now, rows.among(SQL("t.person_id"))),
+                owner=SQL("t.person_id"),
+                repeats=leaf.name.endswith("*"),
             )
         if _has_totals(rows, leaf):
             often = SQL("sum(t.count) - coalesce(max(a.count), 0) {} {}").format(sign, Literal(number))
             return _from_totals(rows, leaf, often)
-    having = SQL("") if is_any else SQL(" HAVING count(*) {} {}").format(sign, Literal(number))
-    return _grouped(rows, leaf, having)
+    return _scanned(rows, leaf, None if is_any else SQL("count(*) {} {}").format(sign, Literal(number)))
 
 
 def _has_totals(rows: Rows, leaf: EventCount | EventTotal) -> bool:
@@ -95,29 +98,27 @@ def _has_totals(rows: Rows, leaf: EventCount | EventTotal) -> bool:
     return not rows.scope.is_past and isinstance(leaf.during, Ever) and not leaf.where
 
 
-def _from_totals(rows: Rows, leaf: EventCount | EventTotal, having: Composable) -> Composable:
+def _from_totals(rows: Rows, leaf: EventCount | EventTotal, having: Composable) -> Among:
     """Whom the lifetime totals pass, less the few events whose clocks are ahead of now."""
     ahead = rows.events(
         SQL("{} AS person_id, count(*) AS count, sum(e.revenue) AS revenue").format(rows.owner),
         [rows.named([leaf.name])],
         is_ahead=True,
     )
-    return SQL(
+    totals = SQL(
         "SELECT t.person_id FROM profiles_persontotal AS t"
         " LEFT JOIN ({ahead} GROUP BY 1) AS a ON a.person_id = t.person_id"
-        " WHERE {name}{among} GROUP BY 1 HAVING {having}"
+        " WHERE {name}{among}"
     ).format(
-        ahead=ahead,
-        name=rows.named([leaf.name], SQL("t.name_id")),
-        among=rows.among(SQL("t.person_id")),
-        having=having,
+        ahead=ahead, name=rows.named([leaf.name], SQL("t.name_id")), among=rows.among(SQL("t.person_id"))
     )
+    return Among(query=totals, owner=SQL("t.person_id"), ending=SQL(" GROUP BY 1 HAVING {}").format(having))
 
 
 # -- totals --------------------------------------------------------------------------------------------
 
 
-def _total(rows: Rows, leaf: EventTotal) -> Composable:
+def _total(rows: Rows, leaf: EventTotal) -> Among:
     """Only people with such events are found: whether nothing passes decides which of them to find."""
     nothing: Json = 0 if leaf.kind in (TotalKind.SUM, TotalKind.DISTINCT) else None
     compared = _compared(leaf)
@@ -127,12 +128,8 @@ def _total(rows: Rows, leaf: EventTotal) -> Composable:
         compared = number_holds(SQL("({})").format(revenue), leaf.comparison)
     is_otherwise = holds_for(nothing, leaf.comparison, Moment(now=rows.scope.now, zone="UTC"))
     wanted = SQL("NOT {}").format(compared) if is_otherwise else compared
-    found = rows.is_among(
-        _from_totals(rows, leaf, wanted)
-        if is_from_totals
-        else _grouped(rows, leaf, SQL(" HAVING {}").format(wanted))
-    )
-    return SQL("(NOT {})").format(found) if is_otherwise else found
+    found = (_from_totals if is_from_totals else _scanned)(rows, leaf, wanted)
+    return found.opposite() if is_otherwise else found
 
 
 def _compared(leaf: EventTotal) -> Composable:
@@ -162,7 +159,7 @@ def _compared(leaf: EventTotal) -> Composable:
 # -- the first or last ---------------------------------------------------------------------------------
 
 
-def _had(rows: Rows, leaf: EventHad) -> Composable:
+def _had(rows: Rows, leaf: EventHad) -> Among:
     is_zoned = reads(leaf).needs_zone
     zone = rows.event_zone(is_zoned=is_zoned)
     passes = SQL(" AND ").join(rows.test(test, zone=zone) for test in leaf.had)
@@ -171,8 +168,8 @@ def _had(rows: Rows, leaf: EventHad) -> Composable:
     )
     scan = rows.events(columns, _filters(rows, leaf), is_zoned=is_zoned)
     order = SQL(" DESC") if leaf.position is Position.LAST else SQL("")
-    return rows.is_among(
-        SQL(
+    return Among(
+        query=SQL(
             "SELECT person_id FROM ({scan} ORDER BY {owner}, e.ts{order}, e.arrival{order}) AS found"
             " WHERE passes"
         ).format(scan=scan, owner=rows.owner, order=order)

@@ -1,7 +1,7 @@
 """What every part of a query is made of: who and when, joined sets, windows, tests of events."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final, assert_never
 
@@ -62,6 +62,33 @@ _NAME: Final = SQL("e.name_id")
 _NONE: Final = -1  # the id of no row
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Among:
+    """That a person is, or is not, among those whom a query finds."""
+
+    query: Composable  # of one column, `person_id`: of people who are there and were not merged
+    ending: Composable | None = None  # what follows the filters of the query
+    owner: Composable | None = None  # where filters may be added: whose a row is
+    repeats: bool = False  # it may have somebody more than once
+    is_not: bool = False
+
+    def found(self, *, of: Composable | None = None) -> Composable:
+        """The query; of these people alone, where it can be kept to some."""
+        kept = SQL("") if of is None else SQL(" AND {} IN ({})").format(self.owner, of)
+        return SQL("{}{}{}").format(self.query, kept, self.ending or SQL(""))
+
+    def once(self, *, of: Composable | None = None) -> Composable:
+        """The query, with each person at most once."""
+        found = self.found(of=of)
+        return SQL("SELECT DISTINCT f.person_id FROM ({}) AS f").format(found) if self.repeats else found
+
+    def opposite(self) -> "Among":
+        return replace(self, is_not=not self.is_not)
+
+
+Answer = Composable | Among  # a boolean about the person `p`, never null, or a set of people
+
+
 @dataclass(slots=True)
 class Rows:
     """The joins of one query while it grows."""
@@ -89,9 +116,12 @@ class Rows:
             )
         return self._names[text]
 
-    def is_among(self, subquery: Composable) -> Composable:
-        """Whether a query that has each person at most once has this one."""
-        return SQL("({}.person_id IS NOT NULL)").format(self.with_rows(subquery))
+    def holds(self, answer: Answer) -> Composable:
+        """An answer as a boolean, wherever it stands."""
+        if not isinstance(answer, Among):
+            return answer
+        sign = SQL("NULL" if answer.is_not else "NOT NULL")
+        return SQL("({}.person_id IS {})").format(self.with_rows(answer.once()), sign)
 
     def among(self, column: SQL) -> Composable:
         """A filter, with its AND, that keeps a subquery to the people asked for."""

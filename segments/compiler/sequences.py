@@ -12,7 +12,7 @@ from typing import Final
 
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
-from segments.compiler.rows import Rows, both
+from segments.compiler.rows import Among, Rows, both
 from segments.compiler.values import at_key, shared_of
 from segments.domain.conditions import EventSequence, Last, SequenceStep, Source, reads
 from segments.domain.evaluate.sequences import Link, links_of
@@ -22,14 +22,14 @@ Looked = tuple[Source, Path]  # where in an event something stands
 _LATER: Final = SQL("({row}.ts, {row}.arrival) > ({than}.ts, {than}.arrival)")
 
 
-def sequence_answer(rows: Rows, sequence: EventSequence) -> Composable:
+def sequence_answer(rows: Rows, sequence: EventSequence) -> Among:
     links = links_of(sequence.steps)
     if not any(step.links for step in sequence.steps):
-        return rows.is_among(_in_one_pass(rows, sequence, links, shared=None))
+        return Among(query=_in_one_pass(rows, sequence, links, shared=None), repeats=True)
     shared = _shared_property(sequence.steps)
     if shared is not None:
-        return rows.is_among(_in_one_pass(rows, sequence, links, shared=shared))
-    return rows.is_among(_joined(rows, sequence, links))
+        return Among(query=_in_one_pass(rows, sequence, links, shared=shared), repeats=True)
+    return Among(query=_joined(rows, sequence, links))
 
 
 def _shared_property(steps: Sequence[SequenceStep]) -> Path | None:
@@ -97,7 +97,7 @@ def _in_one_pass(
     for number in range(len(links) - 1, 0, -1):
         step = (links[number].place, _goes_on(rows, links, number))
         level = _level(level, [step], before, has_rows=has_rows)
-    return SQL("SELECT person_id FROM ({}) AS e WHERE {} GROUP BY 1").format(level, _goes_on(rows, links, 0))
+    return SQL("SELECT person_id FROM ({}) AS e WHERE {}").format(level, _goes_on(rows, links, 0))
 
 
 def _level(
