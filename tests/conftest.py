@@ -11,7 +11,7 @@ from pytest_django import DjangoDbBlocker
 from cdp_site import wakeup
 from connectors import keys, limits
 from profiles import partitions
-from profiles.store.people import forget_names
+from profiles.store.names import forget_names
 
 # Generated cases are judged by their outcome: how long one takes is the machine's affair.
 settings.register_profile("wayfare", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -33,7 +33,7 @@ from journeys.live import Entrant, LedgerLine, Limits, LiveVersion, OpenRun, Run
 from journeys.models import EntryDue
 from profiles.domain.arrival import Arrived, micros_of
 from profiles.domain.identity import Merge
-from profiles.store.write import Changes
+from profiles.store.changes import Changes
 from segments.domain.evaluate import holds
 from segments.network import (
     ConsentStimulus,

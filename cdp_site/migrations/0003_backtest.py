@@ -6,50 +6,84 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('cdp_site', '0002_roles'),
+        ("cdp_site", "0002_roles"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='BackTest',
+            name="BackTest",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('journey_id', models.BigIntegerField()),
-                ('version_number', models.IntegerField(null=True)),
-                ('document', models.JSONField()),
-                ('begins_at', models.DateTimeField()),
-                ('ends_at', models.DateTimeField()),
-                ('people', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), null=True, size=None)),
-                ('asked_by', models.CharField(max_length=150)),
-                ('asked_at', models.DateTimeField()),
-                ('state', models.CharField(choices=[('waiting', 'Waiting'), ('running', 'Running'), ('done', 'Done'), ('cancelled', 'Cancelled'), ('failed', 'Failed')], default='waiting', max_length=10)),
-                ('cursor', models.BigIntegerField(default=0)),
-                ('total', models.BigIntegerField(null=True)),
-                ('done', models.BigIntegerField(default=0)),
-                ('message_count', models.BigIntegerField(default=0)),
-                ('seconds', models.FloatField(default=0)),
-                ('tally', models.JSONField(default=dict)),
-                ('error', models.TextField(blank=True)),
-                ('finished_at', models.DateTimeField(null=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("journey_id", models.BigIntegerField()),
+                ("version_number", models.IntegerField(null=True)),
+                ("document", models.JSONField()),
+                ("begins_at", models.DateTimeField()),
+                ("ends_at", models.DateTimeField()),
+                (
+                    "people",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.BigIntegerField(), null=True, size=None
+                    ),
+                ),
+                ("asked_by", models.CharField(max_length=150)),
+                ("asked_at", models.DateTimeField()),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "Waiting"),
+                            ("running", "Running"),
+                            ("done", "Done"),
+                            ("cancelled", "Cancelled"),
+                            ("failed", "Failed"),
+                        ],
+                        default="waiting",
+                        max_length=10,
+                    ),
+                ),
+                ("cursor", models.BigIntegerField(default=0)),
+                ("total", models.BigIntegerField(null=True)),
+                ("done", models.BigIntegerField(default=0)),
+                ("message_count", models.BigIntegerField(default=0)),
+                ("seconds", models.FloatField(default=0)),
+                ("tally", models.JSONField(default=dict)),
+                ("error", models.TextField(blank=True)),
+                ("finished_at", models.DateTimeField(null=True)),
             ],
             options={
-                'indexes': [models.Index(fields=['journey_id', '-id'], name='backtest_newest')],
+                "indexes": [models.Index(fields=["journey_id", "-id"], name="backtest_newest")],
             },
         ),
         migrations.CreateModel(
-            name='BackTestDecision',
+            name="BackTestDecision",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('person_id', models.BigIntegerField(db_index=True)),
-                ('run', models.BigIntegerField(null=True)),
-                ('at', models.DateTimeField()),
-                ('step', models.CharField(blank=True, max_length=60)),
-                ('outcome', models.CharField(max_length=30)),
-                ('reason', models.CharField(blank=True, max_length=200)),
-                ('tree', models.JSONField(null=True)),
-                ('backtest', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='decisions', to='cdp_site.backtest')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("person_id", models.BigIntegerField(db_index=True)),
+                ("run", models.BigIntegerField(null=True)),
+                ("at", models.DateTimeField()),
+                ("step", models.CharField(blank=True, max_length=60)),
+                ("outcome", models.CharField(max_length=30)),
+                ("reason", models.CharField(blank=True, max_length=200)),
+                ("tree", models.JSONField(null=True)),
+                (
+                    "backtest",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="decisions",
+                        to="cdp_site.backtest",
+                    ),
+                ),
             ],
         ),
     ]

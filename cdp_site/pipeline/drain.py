@@ -24,9 +24,9 @@ from profiles.domain.history import PersonState
 from profiles.domain.identity import Merge
 from profiles.domain.messages import decode, instant
 from profiles.store import learning
+from profiles.store.changes import Changes
 from profiles.store.inbox import HISTORICAL_LANES, Row
-from profiles.store.people import check_ready, today_of
-from profiles.store.write import Changes
+from profiles.store.names import check_ready, today_of
 
 logger = logging.getLogger(__name__)
 

@@ -33,7 +33,7 @@ from journeys.live import company_rules
 from journeys.models import EntryDue, Run
 from journeys.planning import call_by_timetables, plan_waiting
 from profiles import partitions, store
-from profiles.store.write import Changes
+from profiles.store.changes import Changes
 from segments.models import ComputedDue, SegmentDue
 
 Find = Callable[[Rules], list[QuerySet[Any]]]

@@ -12,7 +12,7 @@ from profiles import store
 from profiles.domain.arrival import Arrived, known_zone
 from profiles.domain.history import PersonState
 from profiles.domain.identity import ANONYMOUS, Merge, group_people
-from profiles.store.write import Changes, ConsentEntry, TraitEntry
+from profiles.store.changes import Changes, ConsentEntry, TraitEntry
 from segments.network import (
     ConsentStimulus,
     IdentityStimulus,

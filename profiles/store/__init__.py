@@ -5,21 +5,12 @@ in a circle: event names and partitions (own transactions) → message ids → m
 persons `FOR UPDATE` in id order → everything else.
 """
 
+from profiles.store.changes import Changes
 from profiles.store.inbox import bury, claim_rows, delete_rows, oldest_waiting, take_neighbours, try_lane
-from profiles.store.people import (
-    Crowd,
-    NotReady,
-    drop_repeats,
-    load_events,
-    load_histories,
-    load_people,
-    load_values,
-    lock_crowd,
-    name_of,
-    names_by_id,
-    prepare,
-)
-from profiles.store.write import Changes, write_changes
+from profiles.store.knowledge import load_events, load_histories, load_values
+from profiles.store.names import NotReady, name_of, names_by_id, prepare
+from profiles.store.people import Crowd, drop_repeats, load_people, lock_crowd
+from profiles.store.write import write_changes
 
 __all__ = [
     "Changes",

@@ -3,32 +3,16 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
+from datetime import date, timedelta
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import connection
 
 from profiles import partitions
 from profiles.arrays import bare, instant_of, texts
 from profiles.domain.arrival import Arrived
-from profiles.domain.exact import LazyObject, decode_json
-from profiles.domain.facts import Event, TraitChange
 from profiles.domain.history import PersonState
 from profiles.domain.identity import IdentityGraph, Key
-
-_name_ids: dict[str, int] = {}
-_names: dict[int, str] = {}
-
-
-class NotReady(Exception):
-    """The batch needs names or partitions that must be made before its transaction."""
-
-    def __init__(self, *, names: Collection[tuple[str, int]], days: Collection[date], received: date) -> None:
-        super().__init__(f"{len(names)} event names, {len(days)} days")
-        self.names = names
-        self.days = days
-        self.received = received
 
 
 @dataclass(slots=True, kw_only=True)
@@ -40,78 +24,6 @@ class Crowd:
     identity_ids: dict[Key, int]
     by_uuid: dict[str, int]
     unclaimed: set[Key] = field(default_factory=set)  # inserted by us, belonging to nobody yet
-
-
-# -- names and partitions ------------------------------------------------------------------------------
-
-
-def check_ready(arrived: Sequence[Arrived], *, today: date) -> None:
-    """Make sure that all names and days of a batch are known.
-
-    Raises:
-        NotReady: `prepare` must run first, outside the transaction.
-    """
-    names = {(item.name, item.source_id) for item in arrived if item.name not in _name_ids}
-    days = {item.ts.date() for item in arrived}
-    missing = {day for day in days if not partitions.has_event_day(day)}
-    if names or missing or not partitions.has_dedup_week(today):
-        raise NotReady(names=names, days=missing, received=today)
-
-
-def prepare(need: NotReady, *, most_names: int) -> set[str]:
-    """Make what a batch lacked; give the names refused because their source has too many already."""
-    partitions.ensure_event_days(need.days, today=need.received)
-    partitions.ensure_dedup_week(need.received)
-    refused: set[str] = set()
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT source_id, count(*) FROM profiles_eventname GROUP BY source_id")
-        counts = defaultdict(int, cursor.fetchall())
-        for name, source_id in sorted(need.names):
-            if counts[source_id] >= most_names:
-                cursor.execute("SELECT 1 FROM profiles_eventname WHERE name = %s", [name])
-                if cursor.fetchone() is None:
-                    refused.add(name)
-                continue
-            counts[source_id] += 1
-            cursor.execute(
-                "INSERT INTO profiles_eventname (name, source_id) VALUES (%s, %s) ON CONFLICT DO NOTHING",
-                [name, source_id],
-            )
-    _read_names()
-    return refused
-
-
-def name_id(name: str) -> int:
-    """Give the id of a known event name."""
-    return _name_ids[name]
-
-
-def name_of(id_: int) -> str:
-    """Give the event name of an id, also of one that another process has just made."""
-    if id_ not in _names:
-        _read_names()
-    return _names[id_]
-
-
-def names_by_id() -> Mapping[int, str]:
-    """Give the dictionary of event names as this process knows it."""
-    if not _names:
-        _read_names()
-    return _names
-
-
-def forget_names() -> None:
-    """Forget the dictionary (after a test database was emptied or restored)."""
-    _name_ids.clear()
-    _names.clear()
-
-
-def _read_names() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT id, name FROM profiles_eventname")
-        for id_, name in cursor.fetchall():
-            _name_ids[name] = id_
-            _names[id_] = name
 
 
 # -- repeats -------------------------------------------------------------------------------------------
@@ -292,135 +204,3 @@ def _person_ids(count: int) -> Iterator[int]:
             ids = [row[0] for row in cursor.fetchall()]
         yield from ids
         count = 32
-
-
-# -- what rules need to know ---------------------------------------------------------------------------
-
-
-def load_values(states: Mapping[int, PersonState], ids: Collection[int]) -> None:
-    """Read traits and consent of these people into their states."""
-    if not ids:
-        return
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT id, traits::text, trait_times::text, consent::text, consent_times::text
-              FROM profiles_person WHERE id = ANY(%s::bigint[])
-            """,
-            [bare(sorted(ids))],
-        )
-        for id_, traits, trait_times, consent, consent_times in cursor.fetchall():
-            state = states[id_]
-            state.traits = decode_json(traits)
-            state.trait_times = decode_json(trait_times)
-            state.consent = decode_json(consent)
-            state.consent_times = decode_json(consent_times)
-            state.has_values = True
-
-
-def load_histories(states: Mapping[int, PersonState], wanted: Mapping[int, Collection[str]]) -> None:
-    """Read the past values of traits into people's states, and have later ones kept there too.
-
-    Args:
-        wanted: person -> the keys that rules ask about.
-    """
-    for person, keys in wanted.items():
-        for key in keys:
-            states[person].trait_history.setdefault(key, [])
-    old = [person for person in wanted if not states[person].is_new]
-    if not old:
-        return
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT person_id, key, at, arrival, value::text FROM profiles_traitchange
-             WHERE person_id = ANY(%s::bigint[]) AND key = ANY(%s::text[]) ORDER BY at, arrival, id
-            """,
-            [bare(sorted(old)), texts(sorted({key for keys in wanted.values() for key in keys}))],
-        )
-        for person, key, at, arrival, value in cursor.fetchall():
-            change = TraitChange(at=at, arrival=arrival, value=None if value is None else decode_json(value))
-            states[person].trait_history.setdefault(key, []).append(change)
-
-
-def load_events(
-    states: Mapping[int, PersonState],
-    wanted: Mapping[int, Collection[str]],
-    *,
-    since: datetime | None,
-) -> None:
-    """Read the history of people into their states, events of merged persons included.
-
-    Args:
-        wanted: person -> the event names rules will ask for, some ending in `*`.
-        since: events before it are not needed; None for all.
-    """
-    ids_of = lru_cache(maxsize=None)(_ids_of)
-    pairs = {(person, id_) for person, names in wanted.items() for id_ in ids_of(frozenset(names))}
-    if not pairs:
-        return
-    owners = _with_merged({person for person, _ in pairs})
-    stored_under: dict[int, list[int]] = defaultdict(list)
-    for stored, owner in owners.items():
-        stored_under[owner].append(stored)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _EVENTS,
-            {
-                "people": bare(sorted(owners)),
-                "names": bare(sorted({id_ for _, id_ in pairs})),
-                # One hashed look-up a row: the event names of one person are not another's.
-                "pairs": bare(
-                    stored << 20 | id_ for person, id_ in sorted(pairs) for stored in stored_under[person]
-                ),
-                "since": since,
-            },
-        )
-        for person, name, ts, arrival, received, message_id, properties, context in cursor.fetchall():
-            event = Event(
-                name=name_of(name),
-                ts=instant_of(ts),
-                arrival=arrival,
-                received_at=instant_of(received),
-                message_id=message_id,
-                properties=LazyObject(properties),
-                context=LazyObject(context),
-            )
-            states[owners[person]].events.setdefault(event.name, []).append(event)
-
-
-_EVENTS = """
-SELECT person_id, name_id, (extract(epoch FROM ts) * 1000000)::bigint, arrival,
-       (extract(epoch FROM received_at) * 1000000)::bigint, message_id::text, properties::text, context::text
-  FROM profiles_event
- WHERE person_id = ANY(%(people)s::bigint[]) AND name_id = ANY(%(names)s::int[])
-   AND (person_id << 20 | name_id) = ANY(%(pairs)s::bigint[])
-   AND ts > coalesce(%(since)s::timestamptz, '-infinity')
- ORDER BY ts, arrival
-"""
-
-
-def _ids_of(names: Collection[str]) -> list[int]:
-    known = {name: id_ for id_, name in names_by_id().items()}
-    ids = {known[name] for name in names if name in known}
-    starts = tuple(name[:-1] for name in names if name.endswith("*"))
-    if starts:
-        ids |= {id_ for name, id_ in known.items() if name.startswith(starts)}
-    return sorted(ids)
-
-
-def _with_merged(ids: Collection[int]) -> dict[int, int]:
-    owners = {person: person for person in ids}
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT old_person_id, new_person_id FROM profiles_personoverride"
-            " WHERE new_person_id = ANY(%s::bigint[])",
-            [bare(sorted(ids))],
-        )
-        owners |= dict(cursor.fetchall())
-    return owners
-
-
-def today_of(received_at: datetime) -> date:
-    """The UTC day of a receipt."""
-    return received_at.astimezone(UTC).date()

@@ -1,10 +1,6 @@
 """Write what a batch changed, table by table, each in one or two statements."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
-from decimal import Decimal
-from functools import cached_property
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from django.db import connection
@@ -16,61 +12,11 @@ from profiles.domain.facts import Json
 from profiles.domain.finding import search_words
 from profiles.domain.history import PersonState
 from profiles.domain.identity import ANONYMOUS, Key, Merge, Resolution
-from profiles.store.people import Crowd, name_id
+from profiles.store.changes import Changes
+from profiles.store.events import add_totals, copy_events
+from profiles.store.people import Crowd
 
 _SEARCHED = ("name", "firstName", "lastName", "first_name", "last_name", "email", "phone", "company")
-
-
-@dataclass(slots=True, kw_only=True)
-class TraitEntry:
-    """A line of trait history."""
-
-    person: int
-    key: str
-    at: datetime
-    arrival: int
-    value: Json
-    source_id: int | None
-    identity_id: int | None
-    origin: str = "message"
-
-
-@dataclass(slots=True, kw_only=True)
-class ConsentEntry:
-    """A line of consent history."""
-
-    person: int
-    category: str
-    at: datetime
-    arrival: int
-    is_granted: bool
-    source_id: int | None
-    identity_id: int | None
-    origin: str = "message"
-
-
-@dataclass(kw_only=True)
-class Changes:
-    """Everything one transaction does to people."""
-
-    crowd: Crowd | None = None
-    arrived: Sequence[Arrived] = ()
-    states: dict[int, PersonState] = field(default_factory=dict)
-    merges: list[tuple[Merge, Arrived]] = field(default_factory=list)
-    traits: list[TraitEntry] = field(default_factory=list)
-    consents: list[ConsentEntry] = field(default_factory=list)
-
-    @cached_property
-    def survivors(self) -> Mapping[int, int]:
-        """Who each person that a merge took is at the end of the batch."""
-        final: dict[int, int] = {}
-        for merge, _ in reversed(self.merges):
-            final[merge.old] = final.get(merge.new, merge.new)
-        return final
-
-    def survivor(self, person: int) -> int:
-        """Who this person is at the end of the batch."""
-        return self.survivors.get(person, person)
 
 
 def write_changes(changes: Changes) -> None:
@@ -86,8 +32,8 @@ def write_changes(changes: Changes) -> None:
     merges = [(merge, item) for merge, item in changes.merges if not changes.states[merge.old].is_new]
     if merges:
         _write_merges(changes, merges)
-    _copy_events(changes)
-    _add_totals(changes)
+    copy_events(changes)
+    add_totals(changes)
     _copy(
         "profiles_traitchange (person_id, key, at, arrival, value, source_id, identity_id, origin)",
         (
@@ -341,99 +287,6 @@ _FOLD = (
                revenue = coalesce(t.revenue + excluded.revenue, t.revenue, excluded.revenue)""",
     "DELETE FROM profiles_persontotal WHERE person_id = ANY(%(old)s)",
 )
-
-
-# -- events --------------------------------------------------------------------------------------------
-
-
-def _copy_events(changes: Changes) -> None:
-    if not changes.arrived:
-        return
-    with (
-        connection.cursor() as cursor,
-        cursor.copy(
-            "COPY profiles_event (person_id, ts, name_id, identity_id, message_id, received_at, arrival,"
-            " source_id, revenue, path, properties, context) FROM STDIN"
-        ) as copy,
-    ):
-        received: dict[datetime, str] = {}
-        lines = []
-        for item in changes.arrived:
-            at = received.get(item.received_at) or received.setdefault(
-                item.received_at, item.received_at.isoformat()
-            )
-            lines.append(_event_line(item, changes.survivor(item.person), received_at=at))
-        copy.write(b"".join(lines))
-
-
-def _event_line(item: Arrived, person: int, *, received_at: str) -> bytes:
-    """One line of COPY's text format; the client's JSON goes in as it came, its backslashes doubled."""
-    head = (
-        f"{person}\t{item.ts_text}\t{name_id(item.name)}\t{item.identity_id}\t{item.message_id}\t"
-        f"{received_at}\t{item.arrival}\t{item.source_id}\t"
-        f"{item.revenue.decode() if item.revenue else chr(92) + 'N'}\t"
-    )
-    path = b"\\N" if item.path is None else _escaped(item.path.encode())
-    return b"".join(
-        (head.encode(), path, b"\t", _escaped(item.properties), b"\t", _escaped(item.context), b"\n")
-    )
-
-
-def _escaped(text: bytes) -> bytes:
-    if b"\\" in text:
-        text = text.replace(b"\\", b"\\\\")
-    if b"\n" in text or b"\t" in text or b"\r" in text:
-        text = text.replace(b"\n", b"\\n").replace(b"\t", b"\\t").replace(b"\r", b"\\r")
-    return text
-
-
-@dataclass(slots=True)
-class _Total:
-    first: Arrived
-    last: Arrived
-    count: int = 0
-    revenue: Decimal | None = None
-
-    def add(self, item: Arrived) -> None:
-        self.count += 1
-        if item.ts < self.first.ts:
-            self.first = item
-        if item.ts > self.last.ts:
-            self.last = item
-        if item.revenue:
-            self.revenue = (self.revenue or 0) + Decimal(item.revenue.decode())
-
-
-def _add_totals(changes: Changes) -> None:
-    totals: dict[tuple[int, int], _Total] = {}
-    for item in changes.arrived:
-        key = (changes.survivor(item.person), name_id(item.name))
-        if key not in totals:
-            totals[key] = _Total(item, item)
-        totals[key].add(item)
-    if not totals:
-        return
-    keys = sorted(totals)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            INSERT INTO profiles_persontotal AS t (person_id, name_id, count, first_at, last_at, revenue)
-            SELECT * FROM unnest(%s::bigint[], %s::int[], %s::bigint[], %s::timestamptz[],
-                                 %s::timestamptz[], %s::numeric[])
-            ON CONFLICT (person_id, name_id) DO UPDATE
-               SET count = t.count + excluded.count, first_at = least(t.first_at, excluded.first_at),
-                   last_at = greatest(t.last_at, excluded.last_at),
-                   revenue = coalesce(t.revenue + excluded.revenue, t.revenue, excluded.revenue)
-            """,
-            [
-                bare(person for person, _ in keys),
-                bare(name for _, name in keys),
-                bare(totals[key].count for key in keys),
-                texts(totals[key].first.ts_text for key in keys),
-                texts(totals[key].last.ts_text for key in keys),
-                bare(totals[key].revenue for key in keys),
-            ],
-        )
 
 
 def _copy(target: str, rows: Iterable[Sequence[Any]]) -> None:

@@ -14,7 +14,7 @@ from profiles.domain.arrival import micros_of
 from profiles.domain.facts import Event, Facts, Json
 from profiles.domain.history import PersonState
 from profiles.domain.identity import EMAIL
-from profiles.store.write import TraitEntry
+from profiles.store.changes import TraitEntry
 from segments.live import Change, Dues, Manual, Of
 from segments.network import Stimulus, TraitStimulus
 
