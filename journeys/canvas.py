@@ -1,47 +1,109 @@
-"""A journey as its page draws it: cards in columns, with what each says and how many people it saw."""
+"""A draft as its page draws it: cards in columns, with what each says, what is wrong, and how many it saw.
+
+Everything is read from the document as it was written, so a draft has its picture before it is sound.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from django.utils import translation
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from journeys.domain import nodes
-from journeys.domain.changes import Change, ChangeKind, Part, changes_between
-from journeys.domain.definition import Definition
-from journeys.domain.describe import (
-    entry_summary,
-    kind_label,
-    length_in_words,
-    summary,
-    title,
-    trigger_title,
-)
-from journeys.domain.editing import ENTRY, EXIT, GOAL
-from journeys.domain.layout import Place, Way, WayKind, columns, places, ways_of
-from journeys.domain.parse.steps import always_ends
+from journeys.domain.changes import Change, ChangeKind
+from journeys.domain.describe import KIND_LABELS, entry_summary, length_in_words, summary, trigger_title
+from journeys.domain.editing import ENTRY, EXIT, GOAL, SETTINGS, Spot, differences
+from journeys.domain.editing.spots import MAIN, OF_GOAL
+from journeys.domain.layout import Place, Way, WayKind, columns, places, runs_out, steps_at, ways_of
+from journeys.domain.outline import Document, own
+from journeys.domain.parse import Reader, read_entry
+from journeys.domain.parse.steps import read_step_alone
+from journeys.domain.schedule import exact_length
+from journeys.findings import Findings
 from journeys.queries import JourneyNumbers, StepNumbers
+from profiles.domain.facts import Json
+from segments.domain.conditions import Condition
 from segments.domain.describe import describe
+from segments.domain.parse import ConditionError, parse_condition
 
 WIDEST: Final = 100  # columns the stylesheet has classes for
 
-_LOOKS: Final[Mapping[type[nodes.Step], tuple[str, str]]] = {  # symbol, tone
-    nodes.Wait: ("clock", "warn"),
-    nodes.WaitClock: ("alarm-clock", "warn"),
-    nodes.WaitDate: ("calendar-clock", "warn"),
-    nodes.WaitUntil: ("hourglass", "warn"),
-    nodes.Branch: ("split", "violet"),
-    nodes.Split: ("shuffle", "violet"),
-    nodes.Repeat: ("repeat", "violet"),
-    nodes.Send: ("mail", "blue"),
-    nodes.Crm: ("contact", "teal"),
-    nodes.Webhook: ("webhook", "teal"),
-    nodes.SetTrait: ("tag", "teal"),
-    nodes.ListChange: ("list-plus", "teal"),
-    nodes.GoToJourney: ("route", "quiet"),
-    nodes.Exit: ("log-out", "quiet"),
-}
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """How a kind of step looks, on the palette and on its cards."""
+
+    kind: str
+    symbol: str
+    tone: str
+    type: type[nodes.Step]
+
+    @property
+    def label(self) -> str:
+        return translation.gettext(KIND_LABELS[self.type])
+
+
+def _look(kind: str, symbol: str, tone: str, of: type[nodes.Step]) -> Look:
+    return Look(kind=kind, symbol=symbol, tone=tone, type=of)
+
+
+PALETTE: Final[Sequence[tuple[Promise, Sequence[Look]]]] = (
+    (gettext_lazy("Messages"), [_look("send", "mail", "blue", nodes.Send)]),
+    (
+        gettext_lazy("Timing"),
+        [
+            _look("wait", "clock", "warn", nodes.Wait),
+            _look("wait_until", "hourglass", "warn", nodes.WaitUntil),
+            _look("wait_clock", "alarm-clock", "warn", nodes.WaitClock),
+            _look("wait_date", "calendar-clock", "warn", nodes.WaitDate),
+        ],
+    ),
+    (
+        gettext_lazy("Logic"),
+        [
+            _look("branch", "split", "violet", nodes.Branch),
+            _look("split", "shuffle", "violet", nodes.Split),
+            _look("repeat", "repeat", "violet", nodes.Repeat),
+        ],
+    ),
+    (
+        gettext_lazy("Actions"),
+        [
+            _look("crm", "contact", "teal", nodes.Crm),
+            _look("webhook", "webhook", "teal", nodes.Webhook),
+            _look("set_trait", "tag", "teal", nodes.SetTrait),
+            _look("list", "list-plus", "teal", nodes.ListChange),
+            _look("go_to_journey", "route", "quiet", nodes.GoToJourney),
+            _look("exit", "log-out", "quiet", nodes.Exit),
+        ],
+    ),
+)
+_LOOKS: Final = {look.kind: look for _label, looks in PALETTE for look in looks}
+_ACTING: Final = frozenset({"send", "crm", "webhook", "set_trait", "list"})  # what a goal's steps may be
+_WAITS: Final = frozenset({"wait", "wait_clock", "wait_date", "wait_until"})
+
+
+def goal_palette() -> list[tuple[Promise, list[Look]]]:
+    """What can stand among a goal's steps."""
+    groups = [(label, [look for look in looks if look.kind in _ACTING]) for label, looks in PALETTE]
+    return [(label, looks) for label, looks in groups if looks]
+
+
+def look_of(step: Document) -> Look | None:
+    """How a step of a document looks; None for a kind that nobody knows."""
+    kind = str(step.get("kind"))
+    if kind == "wait":
+        kind = "wait_date" if "until_date" in step else "wait_clock" if "until" in step else "wait"
+    return _LOOKS.get(kind)
+
+
+def title_of(step: Document) -> str:
+    """A step's name, or its kind where nobody named it."""
+    look = look_of(step)
+    return str(step.get("name") or (look.label if look else step.get("kind") or _("A step")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,12 +112,13 @@ class Figure:
 
     label: str
     value: int
+    show: str = ""  # which people it counts, as their page is asked; "" where nobody can be listed
     is_bad: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """One step, or the entry, the goal or the exit rule, as a card."""
+    """One step, or a part around the steps, as a card."""
 
     id: str
     symbol: str
@@ -65,14 +128,28 @@ class Card:
     summary: str
     figures: Sequence[Figure] = ()
     mark: str = ""  # "new in this draft" and the like
+    faults: Sequence[str] = ()
+    warnings: Sequence[str] = ()
+    is_step: bool = False  # can be moved, and taken out by a key
+    is_empty: bool = False  # a part that the journey does without
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A card and the ways out of it."""
+    """A card, the place before it, and the ways out of it."""
 
     card: Card
+    spot: Spot
     ways: Sequence["Column"] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lane:
+    """A sequence: its rows and the place below them."""
+
+    rows: Sequence[Row]
+    end: Spot
+    is_end: bool  # everybody on it leaves the journey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,9 +159,8 @@ class Column:
     label: str
     is_yes: bool
     count: int | None  # people who took it
-    rows: Sequence[Row]
+    lane: Lane | None  # None: no step can stand there
     place: Place
-    is_end: bool  # everybody on it leaves the journey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,10 +168,10 @@ class Canvas:
     """The whole picture."""
 
     entry: Card
-    rules: Sequence[Card]  # goal and exit rule: they hold everywhere
-    rows: Sequence[Row]
+    rules: Sequence[Card]  # goal, exit rule and settings: they hold everywhere
+    lane: Lane
+    goal_lane: Lane | None
     width: int
-    is_end: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,100 +181,161 @@ class Painter:
     numbers: JourneyNumbers
     templates: Mapping[str, str]  # names by slug
     marks: Mapping[str, str]  # step id or part -> what the draft does to it
+    findings: Findings
 
-    def canvas(self, definition: Definition) -> Canvas:
-        rules = [card for card in (self._goal(definition), self._exit(definition)) if card]
+    def canvas(self, document: Document) -> Canvas:
+        steps = steps_at(document.get("steps"))
+        goal = document.get("goal")
+        has_goal = isinstance(goal, Mapping) and "if" in goal
         return Canvas(
-            entry=self._entry(definition),
-            rules=rules,
-            rows=self._rows(definition.steps),
-            width=min(columns(definition.steps), WIDEST),
-            is_end=_is_end(definition.steps),
+            entry=self._entry(document),
+            rules=[self._goal(document), self._exit(document), self._settings(document)],
+            lane=self._lane(steps, MAIN),
+            goal_lane=self._lane(steps_at(goal.get("steps")), OF_GOAL) if has_goal else None,  # type: ignore[union-attr]
+            width=min(columns(steps), WIDEST),
         )
 
-    def _entry(self, definition: Definition) -> Card:
+    def _around(self, part: str, **more: Any) -> Card:
         return Card(
-            id=ENTRY,
+            id=part,
+            mark=self.marks.get(part, ""),
+            faults=self.findings.texts_of(part),
+            warnings=self.findings.warnings_of(part),
+            **more,
+        )
+
+    def _entry(self, document: Document) -> Card:
+        written = document.get("entry")
+        entry = read_entry(Reader(), written) if not self.findings.texts_of(ENTRY) else None
+        on = written.get("on") if isinstance(written, Mapping) else None
+        named = str(on.get("event") or "") if isinstance(on, Mapping) else ""
+        return self._around(
+            ENTRY,
             symbol="zap",
             tone="ok",
             kind=_("Entry"),
-            title=trigger_title(definition.entry.on, translator=translation),
-            summary=entry_summary(definition.entry, translator=translation),
-            figures=[Figure(label=_("Entered"), value=self.numbers.entered)],
-            mark=self.marks.get(ENTRY, ""),
+            title=trigger_title(entry.on, translator=translation) if entry else named or _("Who enters?"),
+            summary=entry_summary(entry, translator=translation) if entry else "",
+            figures=[Figure(label=_("Entered"), value=self.numbers.entered, show="entered")],
         )
 
-    def _goal(self, definition: Definition) -> Card | None:
-        if definition.goal is None:
-            return None
-        return Card(
-            id=GOAL,
+    def _goal(self, document: Document) -> Card:
+        goal = document.get("goal")
+        rule = goal["if"] if isinstance(goal, Mapping) and "if" in goal else goal
+        converted = Figure(label=_("Converted"), value=self.numbers.converted, show="converted")
+        return self._around(
+            GOAL,
             symbol="target",
             tone="ok",
             kind=_("Goal"),
-            title=_("Ends as converted"),
-            summary=describe(definition.goal.condition, translator=translation),
-            figures=[Figure(label=_("Converted"), value=self.numbers.converted)],
-            mark=self.marks.get(GOAL, ""),
+            title=_("No goal yet") if goal is None else _("Ends as converted"),
+            summary=_("What the journey is for") if goal is None else _described(rule),
+            figures=[] if goal is None else [converted],
+            is_empty=goal is None,
         )
 
-    def _exit(self, definition: Definition) -> Card | None:
-        if definition.exit_when is None:
-            return None
-        return Card(
-            id=EXIT,
-            symbol="log-out",
+    def _exit(self, document: Document) -> Card:
+        rule = document.get("exit_when")
+        return self._around(
+            EXIT,
+            symbol="door-open",
             tone="quiet",
             kind=_("Exit rule"),
-            title=_("Ends at once"),
-            summary=describe(definition.exit_when, translator=translation),
-            mark=self.marks.get(EXIT, ""),
+            title=_("No exit rule") if rule is None else _("Ends at once"),
+            summary=_("When people leave before the end") if rule is None else _described(rule),
+            is_empty=rule is None,
         )
 
-    def _rows(self, steps: nodes.Sequence) -> list[Row]:
-        return [Row(card=self.step(step), ways=self._columns(step)) for step in steps]
+    def _settings(self, document: Document) -> Card:
+        settings = document.get("settings")
+        keys = settings.keys() if isinstance(settings, Mapping) else set()
+        names = {
+            "quiet_hours": _("quiet hours"),
+            "caps": _("caps"),
+            "throttle": _("throttle"),
+            "time_zone": _("time zone"),
+        }
+        said = ", ".join(name for key, name in names.items() if key in keys)
+        return self._around(
+            SETTINGS,
+            symbol="settings-2",
+            tone="quiet",
+            kind=_("Settings"),
+            title=said[:1].upper() + said[1:] or _("As the company has it"),
+            summary="" if said else _("Quiet hours, caps, throttle, time zone"),
+            is_empty=not said,
+        )
 
-    def step(self, step: nodes.Step) -> Card:
-        symbol, tone = _LOOKS[type(step)]
+    def _lane(self, steps: Sequence[Document], address: str) -> Lane:
+        return Lane(
+            rows=[
+                Row(
+                    card=self.card(step),
+                    spot=Spot(sequence=address, index=index),
+                    ways=self._columns(step),
+                )
+                for index, step in enumerate(steps)
+            ],
+            end=Spot(sequence=address, index=len(steps)),
+            is_end=runs_out(steps),
+        )
+
+    def card(self, step: Document) -> Card:
+        step_id, look = str(step.get("id") or ""), look_of(step)
+        read = read_step_alone(step_itself(step))
         return Card(
-            id=step.id,
-            symbol=symbol,
-            tone=tone,
-            kind=kind_label(step, translator=translation),
-            title=title(step, translator=translation),
-            summary=summary(step, templates=self.templates, translator=translation),
-            figures=_figures(step, self.numbers.of(step.id)),
-            mark=self.marks.get(step.id, ""),
+            id=step_id,
+            symbol=look.symbol if look else "circle-question-mark",
+            tone=look.tone if look else "quiet",
+            kind=look.label if look else str(step.get("kind") or ""),
+            title=title_of(step),
+            summary=summary(read, templates=self.templates, translator=translation) if read else "",
+            figures=_figures(step, self.numbers.of(step_id)),
+            mark=self.marks.get(step_id, ""),
+            faults=self.findings.texts_of(step_id),
+            warnings=self.findings.warnings_of(step_id),
+            is_step=True,
         )
 
-    def _columns(self, step: nodes.Step) -> list[Column]:
+    def _columns(self, step: Document) -> list[Column]:
         ways = ways_of(step)
-        numbers = self.numbers.of(step.id)
+        numbers, step_id = self.numbers.of(str(step.get("id"))), step.get("id")
         return [
             Column(
                 label=_way_label(step, way),
                 is_yes=way.kind in (WayKind.THEN, WayKind.CASE),
                 count=_taken(way, numbers),
-                rows=self._rows(way.steps),
+                lane=self._lane(list(way.steps), f"{step_id}/{way.key}") if way.key else None,
                 place=place,
-                is_end=_is_end(way.steps),
             )
             for way, place in zip(ways, places([columns(way.steps) for way in ways]), strict=True)
         ]
 
 
-def _is_end(steps: nodes.Sequence) -> bool:
-    return bool(steps) and always_ends(steps[-1])
+def step_itself(step: Document) -> Document:
+    """A step without those it owns."""
+    alone = own(step)
+    assert isinstance(alone, Mapping)
+    return alone
 
 
-def _way_label(step: nodes.Step, way: Way) -> str:
+def _described(rule: Json) -> str:
+    try:
+        condition: Condition = parse_condition(rule, allow_entry=True)
+    except ConditionError:
+        return ""
+    return describe(condition, translator=translation)
+
+
+def _way_label(step: Document, way: Way) -> str:
     match way.kind:
         case WayKind.THEN:
             return _("It happened")
-        case WayKind.TIMED_OUT if isinstance(step, nodes.WaitUntil) and step.timeout:
-            return _("Not within %(length)s") % {
-                "length": length_in_words(step.timeout, translator=translation)
-            }
+        case WayKind.TIMED_OUT:
+            length = exact_length(str(step.get("timeout")))
+            if length is None:
+                return _("Time ran out")
+            return _("Not within %(length)s") % {"length": length_in_words(length, translator=translation)}
         case WayKind.CASE | WayKind.VARIANT:
             return way.name
         case WayKind.HELD_OUT:
@@ -221,37 +358,39 @@ def _taken(way: Way, numbers: StepNumbers) -> int | None:
             return None
 
 
-def _figures(step: nodes.Step, numbers: StepNumbers) -> list[Figure]:
+def _figures(step: Document, numbers: StepNumbers) -> list[Figure]:
+    look = look_of(step)
     figures = []
-    if isinstance(step, nodes.Wait | nodes.WaitClock | nodes.WaitDate | nodes.WaitUntil):
-        figures.append(Figure(label=_("Waiting"), value=numbers.waiting))
-    figures.append(Figure(label=_("Passed"), value=numbers.passed))
+    if look and (look.kind in _WAITS or numbers.waiting):
+        figures.append(Figure(label=_("Waiting"), value=numbers.waiting, show="waiting"))
+    figures.append(Figure(label=_("Passed"), value=numbers.passed, show="passed"))
     if numbers.not_sent:
-        figures.append(Figure(label=_("Not sent"), value=numbers.not_sent))
+        figures.append(Figure(label=_("Not sent"), value=numbers.not_sent, show="not_sent"))
     if numbers.failed:
-        figures.append(Figure(label=_("Failed"), value=numbers.failed, is_bad=True))
+        figures.append(Figure(label=_("Failed"), value=numbers.failed, show="failed", is_bad=True))
     return figures
 
 
-def marks_of(live: Definition | None, draft: Definition) -> dict[str, str]:
+def marks_of(live: Document | None, draft: Document) -> dict[str, str]:
     """What a draft does to each part of what is live, in a word or two; nothing while nothing is live."""
     if live is None:
         return {}
     return {
-        change.step_id or _PARTS[change.part]: mark_of(change)
-        for change in changes_between(live, draft)
-        if change.kind is not ChangeKind.REMOVED and change.part is not Part.SETTINGS
+        each.part: _mark(each.kind)
+        for each in differences(live, draft)
+        if each.kind is not ChangeKind.REMOVED
     }
-
-
-_PARTS: Final = {Part.ENTRY: ENTRY, Part.GOAL: GOAL, Part.EXIT: EXIT}
 
 
 def mark_of(change: Change) -> str:
     """What a change does, in a word or two."""
+    return _mark(change.kind)
+
+
+def _mark(kind: ChangeKind) -> str:
     return {
         ChangeKind.ADDED: _("New in this draft"),
         ChangeKind.REMOVED: _("Removed in this draft"),
         ChangeKind.CHANGED: _("Changed in this draft"),
         ChangeKind.MOVED: _("Moved in this draft"),
-    }[change.kind]
+    }[kind]

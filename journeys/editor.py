@@ -1,36 +1,56 @@
-"""What somebody does on the page of a journey: see it, change a part of its draft.
+"""What somebody does on the page of a journey: see its draft, and change it.
 
-Several people may edit one draft. A form carries the part as its reader saw it: only values that the
-reader changed are written, into the draft as it is by then. Where somebody else changed the same part
-meanwhile, nothing is written; the form comes back with both.
+Each change names the revision it was made on. Where somebody else saved meanwhile nothing is written; both
+are shown, and whoever was second decides. A change can always be taken back.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
+from zoneinfo import available_timezones
 
-from django.core import signing
-from django.forms import MultiWidget, Widget
-from django.utils import translation
 from django.utils.translation import gettext as _
 
-from connectors.models import Template
-from journeys.canvas import Canvas, Painter, marks_of
-from journeys.domain.definition import Definition, Fault, JourneyError, parse_journey
-from journeys.domain.describe import kind_label
-from journeys.domain.editing import ENTRY, EXIT, GOAL, changed, dotted, own, part_at, sections_of
-from journeys.forms import Known, PartForm
+from connectors.models import Connection, Template
+from journeys import drafts
+from journeys.canvas import Canvas, Painter, marks_of, title_of
+from journeys.domain.changes import ChangeKind
+from journeys.domain.editing import (
+    ENTRY,
+    EXIT,
+    GOAL,
+    SETTINGS,
+    Edited,
+    NotThere,
+    Spot,
+    add_part,
+    add_way,
+    copy_to,
+    differences,
+    duplicate,
+    insert,
+    kept_ways,
+    move,
+    nudge,
+    put,
+    remove,
+    remove_way,
+)
+from journeys.domain.layout import Way
+from journeys.domain.outline import Document, own, part_at, step_in, steps_of
+from journeys.findings import Findings, findings_of
+from journeys.forms import Known, Panel, goal_in_full, panel_of, typed
+from journeys.live import company_rules
 from journeys.models import Journey
 from journeys.queries import NO_NUMBERS, JourneyNumbers, numbers_of
-from journeys.services import faults_of
+from profiles import catalogue
 from profiles.domain.facts import Json
-from profiles.models import EventName
+from segments.forms import ConditionEditor
 from segments.models import Segment
 
-NUMBERS_DAYS = 30
-MOST_NAMES = 300
-_SALT = "journeys.editor"
+NUMBERS_DAYS: Final = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,190 +58,249 @@ class View:
     """A journey as its page shows it."""
 
     journey: Journey
-    definition: Definition | None  # of the draft, or of what is live where the draft is unsound
-    is_draft_shown: bool
-    canvas: Canvas | None
+    canvas: Canvas
     numbers: JourneyNumbers
-    faults: Sequence[Fault]
+    findings: Findings
+    stack: drafts.Stack
     is_changed: bool  # the draft differs from what is live
 
 
 def view_of(journey: Journey, *, now: datetime) -> View:
     """Gather what the page of a journey shows."""
-    live = _sound(journey.live_version.document) if journey.live_version else None
-    draft = _sound(journey.draft)
-    shown = draft or live
+    live = journey.live_version.document if journey.live_version else None
     numbers = numbers_of(journey, since=now - timedelta(days=NUMBERS_DAYS)) if live else NO_NUMBERS
+    findings = findings_of(journey.draft, company_has_caps=bool(company_rules().caps))
     painter = Painter(
         numbers=numbers,
         templates=dict(Template.objects.values_list("slug", "name")),
-        marks=marks_of(live, draft) if draft else {},
+        marks=marks_of(live, journey.draft),
+        findings=findings,
     )
     return View(
         journey=journey,
-        definition=shown,
-        is_draft_shown=draft is not None,
-        canvas=painter.canvas(shown) if shown else None,
+        canvas=painter.canvas(journey.draft),
         numbers=numbers,
-        faults=faults_of(journey.draft),
-        is_changed=journey.live_version is not None and journey.live_version.document != journey.draft,
+        findings=findings,
+        stack=drafts.stack_of(journey),
+        is_changed=live is not None and live != journey.draft,
     )
 
 
-def _sound(document: Mapping[str, Json]) -> Definition | None:
-    try:
-        return parse_journey(document)
-    except JourneyError:
-        return None
-
-
-def known_things() -> Known:
-    """What forms offer to choose from."""
+def known_things(journey: Journey) -> Known:
+    """What the panel offers to choose from."""
+    connections = list(Connection.objects.order_by("name").values_list("slug", "name", "kind"))
     return Known(
         templates=list(Template.objects.order_by("name").values_list("slug", "name")),
         segments=list(Segment.objects.order_by("name").values_list("slug", "name")),
-        events=list(EventName.objects.order_by("name").values_list("name", flat=True)[:MOST_NAMES]),
+        connections=[(slug, name) for slug, name, kind in connections if kind != "webhook"],
+        webhooks=[(slug, name) for slug, name, kind in connections if kind == "webhook"],
+        journeys=list(Journey.objects.exclude(pk=journey.pk).order_by("name").values_list("slug", "name")),
+        zones=sorted(zone for zone in available_timezones() if "/" in zone),
     )
 
 
-def form_of(journey: Journey, part: str, *, known: Known) -> PartForm | None:
-    """The form of a part as the draft has it; None where it has no such part, or is no sound journey."""
-    if _sound(journey.draft) is None:
-        return None
-    found = part_at(journey.draft, part)
-    if found is None:
-        return None
-    return _form(part, own(found[1]), journey=journey, known=known)
+def suggestions_for(journey: Journey, panel: Panel) -> dict[str, list[str]]:
+    """Names to type, by the list of suggestions that an input asks for."""
+    wanted = {it.input.offers for it in panel.inputs()}
+    found = {}
+    if "traits" in wanted:
+        found["traits"] = [line.path for line in catalogue.traits()]
+    if "actions" in wanted:
+        found["actions"] = ["create_task", "create_deal", "upsert_contact"]
+    if "keys" in wanted:
+        entry = journey.draft.get("entry") or {}
+        name = str((entry.get("on") or {}).get("event") or "")
+        found["keys"] = [f"properties.{line.path}" for line in catalogue.properties_of(name)] if name else []
+    return found
 
 
-def _form(
-    part: str, content: Json, *, journey: Journey, known: Known, data: Mapping[str, Any] | None = None
-) -> PartForm:
-    return PartForm(
-        sections_of(part, content),
-        known=known,
-        seen=signing.dumps(content, salt=_SALT, compress=True),
-        revision=journey.draft_revision,
-        data=data,
-    )
+def content_of(document: Document, part: str) -> Json:
+    """What a part holds; None where the draft does not have it. Entry and settings are always there."""
+    found = part_at(document, part)
+    return found[1] if found else {} if part in (ENTRY, SETTINGS) else None
+
+
+def open_panel(
+    journey: Journey,
+    part: str,
+    *,
+    findings: Findings,
+    editors: Mapping[str, ConditionEditor] | None = None,
+) -> Panel | None:
+    """The panel of a part of the draft; None where there is none."""
+    content = content_of(journey.draft, part)
+    if content is None:
+        return None
+    errors = findings.errors_of(part)
+    return panel_of(part, content, known=known_things(journey), errors=errors, editors=editors)
+
+
+def heading_of(document: Document, part: str) -> str:
+    """What kind of part the panel is about."""
+    around = {ENTRY: _("Entry"), GOAL: _("Goal"), EXIT: _("Exit rule"), SETTINGS: _("Settings")}
+    found = step_in(document, part)
+    return around.get(part) or (title_of({**found.part, "name": ""}) if found else "")
+
+
+# -- changes -------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Edit:
-    """What became of a form that was sent."""
+class PartTyped:
+    """What somebody typed into a part."""
 
-    form: PartForm
-    document: Mapping[str, Json] | None = None  # to be saved; None: the form goes back to its reader
-    is_clash: bool = False  # somebody else changed this part meanwhile
-    theirs: Mapping[str, str] = field(default_factory=dict)  # field -> what they set it to, in words
+    edited: Edited
+    editors: Mapping[str, ConditionEditor]
 
 
-class PartGone(Exception):
-    """The draft has no such part any more."""
-
-
-class Unreadable(Exception):
-    """What was sent is not a form of ours."""
-
-
-def edit_of(journey: Journey, part: str, *, data: Mapping[str, Any], known: Known) -> Edit:
-    """Work out what a sent form changes in the draft as it is now.
+def type_into(journey: Journey, part: str, data: Any, *, revision: int) -> PartTyped:
+    """Put what was typed over a part of the draft as it is now.
 
     Raises:
-        PartGone: the step was removed meanwhile.
-        Unreadable: the form does not say what its reader saw.
+        NotThere: the draft has no such part any more.
+        segments.forms.BadForm: no form of ours sends that.
     """
-    found = part_at(journey.draft, part)
+    content = content_of(journey.draft, part)
+    if content is None:
+        raise NotThere(part)
+    seen = drafts.document_at(journey, revision)
+    result = typed(
+        part,
+        content,
+        data,
+        known=known_things(journey),
+        seen=content_of(seen, part) if seen is not None else None,
+    )
+    is_same = result.content == own(goal_in_full(part, content))
+    edited = Edited(document=journey.draft) if is_same else put(journey.draft, part, result.content)
+    return PartTyped(edited=edited, editors=result.editors)
+
+
+def new_id(kind: str) -> str:
+    """An id that no step had before: decisions and people still speak of those that are gone."""
+    return f"{kind}-{secrets.token_hex(3)}".replace("_", "-")
+
+
+Operation = Callable[[Journey, Mapping[str, Any]], Edited]
+
+
+def operate(journey: Journey, name: str, given: Mapping[str, Any]) -> Edited:
+    """Change the structure of the draft. Raises NotThere."""
+    if name not in _OPERATIONS:
+        raise NotThere(name)
+    return _OPERATIONS[name](journey, given)
+
+
+def _spot(given: Mapping[str, Any]) -> Spot:
+    return Spot.read(str(given.get("at", "")))
+
+
+def _number(given: Mapping[str, Any], name: str) -> int:
+    text = str(given.get(name, ""))
+    if not text.removeprefix("-").isdecimal() or len(text) > 5:
+        raise NotThere(text)
+    return int(text)
+
+
+def _paste(journey: Journey, given: Mapping[str, Any]) -> Edited:
+    slug = str(given.get("from") or journey.slug)
+    source = Journey.objects.filter(slug=slug).values_list("draft", flat=True).first() or {}
+    return copy_to(journey.draft, str(given.get("id")), source=source, to=_spot(given), new_id=new_id)
+
+
+_OPERATIONS: Final[Mapping[str, Operation]] = {
+    "insert": lambda journey, given: insert(
+        journey.draft, str(given.get("kind")), at=_spot(given), new_id=new_id
+    ),
+    "move": lambda journey, given: move(journey.draft, str(given.get("id")), to=_spot(given)),
+    "nudge": lambda journey, given: nudge(journey.draft, str(given.get("id")), by=_number(given, "by")),
+    "duplicate": lambda journey, given: duplicate(journey.draft, str(given.get("id")), new_id=new_id),
+    "paste": _paste,
+    "remove": lambda journey, given: remove(
+        journey.draft, str(given.get("id")), keep=str(given.get("keep", ""))
+    ),
+    "add_part": lambda journey, given: add_part(journey.draft, str(given.get("id"))),
+    "add_way": lambda journey, given: add_way(journey.draft, str(given.get("id"))),
+    "remove_way": lambda journey, given: remove_way(
+        journey.draft, str(given.get("id")), _number(given, "way")
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What is asked before a step goes."""
+
+    step: str
+    title: str
+    ways: Sequence[tuple[str, str, int]]  # key, label and number of steps of each way that can stay
+    waiting: int  # people who stand at it, or inside of it
+    others: int  # steps that go with it
+
+
+def question_of(view: View, step_id: str, *, way: int | None = None) -> Question | None:
+    """What to ask before a step, or one of its ways, is removed; None for nothing."""
+    found = step_in(view.journey.draft, step_id)
     if found is None:
-        raise PartGone(part)
-    path, content = found[0], own(found[1])
-    seen = _seen(data)
-    form = _form(part, seen, journey=journey, known=known, data=data)
-    if not form.is_valid():
-        return Edit(form=form)
-    if seen != content:
-        return _clash(form, part, content, journey=journey, known=known)
-    document = changed(journey.draft, part, form.changed_values())
-    return _checked(form, journey, document, path=path)
+        return None
+    ways = kept_ways(found.part)
+    gone = [found.part] if way is None else list(_way_numbered(ways, way))
+    ids = [str(each.part.get("id")) for each in steps_of(gone, "")]
+    waiting = sum(view.numbers.of(one).waiting for one in ids)
+    inside = len(ids) - (way is None)
+    if not waiting and not inside:
+        return None
+    labels = {} if way is not None else {each.key: each for each in ways}
+    return Question(
+        step=step_id,
+        title=title_of(found.part),
+        ways=[(key, _way_name(each), len(each.steps)) for key, each in labels.items()],
+        waiting=waiting,
+        others=inside,
+    )
 
 
-def _seen(data: Mapping[str, Any]) -> Json:
-    try:
-        return signing.loads(data.get("seen", ""), salt=_SALT)
-    except signing.BadSignature as error:
-        raise Unreadable from error
+def _way_numbered(ways: Sequence[Way], number: int) -> Sequence[Document]:
+    return next((way.steps for way in ways if way.key.endswith(f"/{number}")), ())
 
 
-def _checked(form: PartForm, journey: Journey, document: Mapping[str, Json], *, path: str) -> Edit:
-    """Let the draft be saved unless that makes it faulty; each new fault goes under its field."""
-    known = _faults(journey.draft)
-    new = [fault for fault in _faults(document) if fault not in known]
-    for fault in new:
-        form.add_error(_field_at(form, fault.path, path=path), fault.message.said(translation))
-    return Edit(form=form, document=None if new else document)
+def _way_name(way: Way) -> str:
+    names = {"then": _("It happened"), "else": _("Everyone else"), "steps": _("Each round")}
+    return way.name or names.get(way.key, way.key)
 
 
-def _faults(document: Mapping[str, Json]) -> Sequence[Fault]:
-    try:
-        parse_journey(document)
-    except JourneyError as error:
-        return error.faults
-    return ()
+# -- two editors ---------------------------------------------------------------------------------------
 
 
-def _field_at(form: PartForm, fault: str, *, path: str) -> str | None:
-    """The field that holds the place of a fault."""
-    for name, editable in form.editables.items():
-        place = dotted(path, editable.place)
-        if fault == place or fault.startswith((f"{place}.", f"{place}[")):
-            return name
-    return None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conflict:
+    """What somebody else did to the draft while this change was being made."""
+
+    actor: str
+    at: datetime | None
+    lines: Sequence[str]  # what is different now, in words
 
 
-def _clash(form: PartForm, part: str, content: Json, *, journey: Journey, known: Known) -> Edit:
-    """Put what the reader changed over the part as somebody else left it."""
-    theirs = _form(part, content, journey=journey, known=known)
-    values: dict[str, Any] = {"seen": theirs["seen"].value(), "revision": journey.draft_revision}
-    for name in theirs.editables:
-        source = form if name in form.editables and name in form.changed_data else theirs
-        values |= _as_sent(source, name)
-    both = {
-        name: in_words(theirs, name)
-        for name, editable in theirs.editables.items()
-        if name in form.changed_data and form.editables[name].value != editable.value
+def conflict_of(journey: Journey, *, revision: int, actor: str, at: datetime | None) -> Conflict:
+    """Say what became of the draft since a revision."""
+    seen = drafts.document_at(journey, revision)
+    return Conflict(actor=actor, at=at, lines=_lines(seen, journey.draft) if seen is not None else [])
+
+
+def _lines(before: Document, after: Document) -> list[str]:
+    words = {
+        ChangeKind.ADDED: _("%(part)s: new"),
+        ChangeKind.REMOVED: _("%(part)s: removed"),
+        ChangeKind.CHANGED: _("%(part)s: changed"),
+        ChangeKind.MOVED: _("%(part)s: moved"),
     }
-    merged = _form(part, content, journey=journey, known=known, data=values)
-    return Edit(form=merged, is_clash=True, theirs=both)
+    return [
+        words[each.kind]
+        % {"part": _part_name(before if each.kind is ChangeKind.REMOVED else after, each.part)}
+        for each in differences(before, after)
+    ]
 
 
-def _as_sent(form: PartForm, name: str) -> dict[str, Any]:
-    """A field's value as a browser would send it."""
-    bound = form[name]
-    value, widget = bound.value(), bound.field.widget
-    if not isinstance(widget, MultiWidget):
-        return {name: value}
-    parts = value if isinstance(value, list) else widget.decompress(value)
-    return {f"{name}_{number}": part for number, part in enumerate(parts or ())}
-
-
-def in_words(form: PartForm, name: str) -> str:
-    """What a field shows, as text: choices by their labels, the parts of a compound field in a row."""
-    widget = form[name].field.widget
-    inner = widget.widgets if isinstance(widget, MultiWidget) else [widget]
-    values = _as_sent(form, name).values()
-    return " ".join(_label(part, value) for part, value in zip(inner, values, strict=True)).strip()
-
-
-def _label(widget: Widget, value: Any) -> str:
-    if value is None:
-        return ""
-    labels = dict(getattr(widget, "choices", ()))
-    return str(labels.get(value, value))
-
-
-def heading_of(view: View, part: str) -> str:
-    """What kind of part the panel is about."""
-    around = {ENTRY: _("Entry"), GOAL: _("Goal"), EXIT: _("Exit rule")}
-    if part in around or view.definition is None:
-        return around.get(part, "")
-    return kind_label(view.definition.step(part), translator=translation)
+def _part_name(document: Document, part: str) -> str:
+    found = step_in(document, part)
+    return title_of(found.part) if found else heading_of(document, part)

@@ -60,6 +60,32 @@ class JourneyVersion(models.Model):
         return f"{self.journey_id} v{self.number}"
 
 
+class DraftState(models.Model):
+    """One change of a draft that can be undone, or done again: it holds the document on its other side.
+
+    Of a change that stands it holds the draft before it; of one that was undone, the draft after it. Undoing
+    and doing again swap this document with the draft.
+    """
+
+    journey = models.ForeignKey(Journey, on_delete=models.CASCADE, related_name="draft_states")
+    number = models.IntegerField()  # in the order of the changes
+    revision = models.IntegerField()  # of the draft that the document was
+    document = models.JSONField()
+    part = models.CharField(max_length=60, blank=True)  # what was typed into; "" for changes of the structure
+    saved_by = models.CharField(max_length=150)
+    saved_at = models.DateTimeField()
+    is_undone = models.BooleanField(default=False)
+
+    personal_data = not_personal("document")
+
+    class Meta:
+        db_table = "journeys_draft_state"
+        constraints = [models.UniqueConstraint(fields=["journey", "number"], name="draft_state_number")]
+
+    def __str__(self) -> str:
+        return f"{self.journey_id} change {self.number}"
+
+
 class RunQuerySet(models.QuerySet["Run"]):
     def open(self) -> "RunQuerySet":
         return self.filter(ended_at=None)

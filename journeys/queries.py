@@ -13,7 +13,7 @@ from connectors.models import Delivery
 from journeys.domain.decision import Outcome
 from journeys.models import Decision, Journey, Run
 
-_PASSED = frozenset(
+PASSED = frozenset(
     {
         Outcome.WAITED,
         Outcome.SATISFIED,
@@ -95,7 +95,7 @@ def _step_numbers(
     ]
     return StepNumbers(
         waiting=waiting.get(step, 0),
-        passed=sum(count for outcome, _way, count in here if outcome in _PASSED),
+        passed=sum(count for outcome, _way, count in here if outcome in PASSED),
         not_sent=sum(count for outcome, _way, count in here if outcome is Outcome.NOT_SENT),
         failed=failed.get(step, 0),
         ways={way: count for outcome, way, count in here if outcome in _DIVIDING},

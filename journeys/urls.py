@@ -2,14 +2,19 @@
 
 from django.urls import path
 
-from journeys import views
+from journeys import views, views_builder, views_people
 
 app_name = "journeys"
 
 urlpatterns = [
-    path("journeys/", views.journey_list, name="journey-list"),
-    path("journeys/<slug:slug>/", views.journey_page, name="journey-page"),
-    path("journeys/<slug:slug>/parts/<str:part>/", views.journey_edit, name="journey-edit"),
+    path("journeys/", views_builder.journey_list, name="journey-list"),
+    path("journeys/+new/", views_builder.journey_new, name="journey-new"),
+    path("journeys/<slug:slug>/", views_builder.journey_page, name="journey-page"),
+    path("journeys/<slug:slug>/parts/<str:part>/", views_builder.journey_edit, name="journey-edit"),
+    path("journeys/<slug:slug>/do/<slug:verb>/", views_builder.journey_do, name="journey-do"),
+    path("journeys/<slug:slug>/draft.json", views_builder.journey_export, name="journey-export"),
+    path("journeys/<slug:slug>/import/", views_builder.journey_import, name="journey-import"),
+    path("journeys/<slug:slug>/people/", views_people.journey_people, name="journey-people"),
     path("journeys/<slug:slug>/publish/", views.journey_publish, name="journey-publish"),
     path("journeys/<slug:slug>/pause/", views.journey_pause, name="journey-pause"),
     path("journeys/<slug:slug>/resume/", views.journey_resume, name="journey-resume"),

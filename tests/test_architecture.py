@@ -27,6 +27,7 @@ SHOWN = frozenset(
         "arrays",
         "catalogue",
         "partitions",
+        "forms",  # of segments: the editor of conditions, wherever a page needs one
         "live",
         "revision",
         "store",

@@ -1,5 +1,23 @@
-"""Plain forms for the parts of a journey."""
+"""The forms of journeys: every part of a draft as inputs on the panel, and back without loss."""
 
-from journeys.forms.part import Known, PartForm, ShownSection
+from journeys.forms.inputs import Input, Place
+from journeys.forms.panel import Panel, ShownInput, ShownSection, goal_in_full, panel_of, typed, value_at
+from journeys.forms.rules import problem_of, unfinished
+from journeys.forms.sections import ENTRY_SHAPES, Known, sections_of
 
-__all__ = ["Known", "PartForm", "ShownSection"]
+__all__ = [
+    "ENTRY_SHAPES",
+    "Input",
+    "Known",
+    "Panel",
+    "Place",
+    "ShownInput",
+    "ShownSection",
+    "goal_in_full",
+    "panel_of",
+    "problem_of",
+    "sections_of",
+    "typed",
+    "unfinished",
+    "value_at",
+]

@@ -6,7 +6,7 @@ deciding meanwhile.
 """
 
 from journeys.services.calling import NotByApi, enter_people
-from journeys.services.drafts import DraftConflict, SlugTaken, create_journey, save_draft
+from journeys.services.drafts import DraftConflict, SlugTaken, create_journey, save_draft, undo_draft
 from journeys.services.publishing import PeopleInside, publish_journey
 from journeys.services.soundness import faults_of
 from journeys.services.states import WrongState, pause_journey, resume_journey, stop_journey
@@ -25,4 +25,5 @@ __all__ = [
     "resume_journey",
     "save_draft",
     "stop_journey",
+    "undo_draft",
 ]

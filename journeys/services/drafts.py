@@ -5,6 +5,7 @@ from datetime import datetime
 
 from django.db import IntegrityError, transaction
 
+from journeys.drafts import remember, swapped
 from journeys.models import Journey
 from journeys.services.recording import record_change
 from journeys.services.soundness import storable
@@ -54,8 +55,12 @@ def save_draft(
     actor: str,
     now: datetime,
     name: str | None = None,
+    part: str = "",
 ) -> Journey:
-    """Replace the draft that was read at `revision`.
+    """Replace the draft that was read at `revision`; what it was can be brought back.
+
+    Args:
+        part: what was typed into; changes of one part by one person in one go are undone together.
 
     Raises:
         Journey.DoesNotExist: no journey has the slug.
@@ -66,8 +71,31 @@ def save_draft(
     journey = Journey.objects.select_for_update().get(slug=slug)
     if journey.draft_revision != revision:
         raise DraftConflict(slug=slug, revision=journey.draft_revision)
+    remember(journey, part=part, actor=actor, now=now)
+    return _replace(journey, draft, actor=actor, now=now, name=name)
+
+
+@transaction.atomic
+def undo_draft(slug: str, *, revision: int, actor: str, now: datetime, is_redo: bool = False) -> Journey:
+    """Take the last change of the draft back, or do it again; nothing happens where there is none.
+
+    Raises:
+        Journey.DoesNotExist: no journey has the slug.
+        DraftConflict: the draft was saved since `revision`.
+    """
+    journey = Journey.objects.select_for_update().get(slug=slug)
+    if journey.draft_revision != revision:
+        raise DraftConflict(slug=slug, revision=journey.draft_revision)
+    document = swapped(journey, is_undo=not is_redo)
+    return journey if document is None else _replace(journey, document, actor=actor, now=now)
+
+
+def _replace(
+    journey: Journey, draft: Mapping[str, Json], *, actor: str, now: datetime, name: str | None = None
+) -> Journey:
+    revision = journey.draft_revision
     before = {"revision": revision, "name": journey.name}
-    journey.draft, journey.draft_revision, journey.updated_at = draft, revision + 1, now
+    journey.draft, journey.draft_revision, journey.updated_at = dict(draft), revision + 1, now
     journey.name = journey.name if name is None else name
     journey.save(update_fields=["draft", "draft_revision", "updated_at", "name"])
     record_change(actor, "journey.edit", journey, before=before, after=_draft_as_audited(journey))

@@ -7,9 +7,10 @@ class _Fields(HTMLParser):
     def __init__(self, form: str) -> None:
         super().__init__()
         self.form, self.is_inside = form, False
-        self.values: dict[str, str] = {}
+        self.values: dict[str, list[str]] = {}
         self.select = ""
         self.textarea = ""
+        self.is_chosen = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
@@ -19,29 +20,35 @@ class _Fields(HTMLParser):
             return
         name = given.get("name", "")
         if tag == "input" and name:
-            self.values[name] = given.get("value", "")
+            if given.get("type") not in ("checkbox", "radio") or "checked" in given:
+                self.values.setdefault(name, []).append(given.get("value", ""))
         elif tag == "select":
-            self.select = name
+            self.select, self.is_chosen = name, False
         elif tag == "textarea":
             self.textarea = name
-            self.values[name] = ""
-        elif tag == "option" and ("selected" in given or self.select not in self.values):
-            self.values[self.select] = given["value"]
+            self.values.setdefault(name, []).append("")
+        elif tag == "option" and self.select and not self.is_chosen:
+            if "selected" in given:
+                self.values[self.select], self.is_chosen = [given["value"]], True
+            elif self.select not in self.values:
+                self.values[self.select] = [given["value"]]
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "form":
             self.is_inside = False
         elif tag == "textarea":
             self.textarea = ""
+        elif tag == "select":
+            self.select = ""
 
     def handle_data(self, data: str) -> None:
         if self.textarea:
-            self.values[self.textarea] += data.removeprefix("\n")
+            self.values[self.textarea][-1] += data.removeprefix("\n")
 
 
-def fields_in(html: str, *, form: str) -> dict[str, str]:
-    """The values of the form with this id, by field name."""
+def fields_in(html: str, *, form: str) -> dict[str, str | list[str]]:
+    """The values of the form with this id, by field name; of a name that comes several times, all of them."""
     reader = _Fields(form)
     reader.feed(html)
     assert reader.values, f"no form {form} on the page"
-    return reader.values
+    return {name: found[0] if len(found) == 1 else found for name, found in reader.values.items()}

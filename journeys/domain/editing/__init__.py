@@ -1,24 +1,53 @@
-"""What plain forms can change of a document, and the document with those changes made.
+"""Changes of a draft: each takes the document and gives a new one, sound or not.
 
-A part of a journey (its entry, its goal, its exit rule, a step) is shown as sections of editable values.
-What a form cannot show as a value of its own stays as it is and is named in a note. Operators, groups and
-the order of steps are not changed here.
+The document is never changed in place. What an operation speaks of may be gone, because somebody else
+was faster: that is `NotThere`, never a guess.
 """
 
-from journeys.domain.editing.parts import ENTRY, EXIT, GOAL, changed, dotted, own, part_at, sections_of
-from journeys.domain.editing.values import Editable, Place, Section, ValueKind
+from journeys.domain.editing.differences import Difference, differences
+from journeys.domain.editing.fresh import KINDS, fresh_entry, fresh_journey, fresh_step
+from journeys.domain.editing.operations import (
+    Edited,
+    add_part,
+    add_way,
+    copy_to,
+    duplicate,
+    insert,
+    move,
+    nudge,
+    put,
+    remove,
+    remove_way,
+    with_ids,
+)
+from journeys.domain.editing.spots import NotThere, Spot, kept_ways, spot_of
+from journeys.domain.outline import ENTRY, EXIT, GOAL, SETTINGS
 
 __all__ = [
     "ENTRY",
     "EXIT",
     "GOAL",
-    "Editable",
-    "Place",
-    "Section",
-    "ValueKind",
-    "changed",
-    "dotted",
-    "own",
-    "part_at",
-    "sections_of",
+    "KINDS",
+    "SETTINGS",
+    "Difference",
+    "Edited",
+    "NotThere",
+    "Spot",
+    "add_part",
+    "add_way",
+    "copy_to",
+    "differences",
+    "duplicate",
+    "fresh_entry",
+    "fresh_journey",
+    "fresh_step",
+    "insert",
+    "kept_ways",
+    "move",
+    "nudge",
+    "put",
+    "remove",
+    "remove_way",
+    "spot_of",
+    "with_ids",
 ]

@@ -54,6 +54,13 @@ def read_sequence(reader: Reader, value: Json, path: str, *, level: int = 0) -> 
     return tuple(step for step in steps if step is not None)
 
 
+def read_step_alone(step: Mapping[str, Json]) -> Step | None:
+    """Read one step without the steps it owns; None where what it says itself is not sound."""
+    reader = Reader()
+    found = _step(reader, {**step, "steps": []} if step.get("kind") == "repeat" else step, "", level=0)
+    return found if not [fault for fault in reader.faults if fault.path != "steps"] else None
+
+
 def _step(reader: Reader, value: Json, path: str, *, level: int) -> Step | None:
     if not isinstance(value, Mapping):
         reader.fault(path, gettext_noop("must be an object"))

@@ -4,7 +4,8 @@ import pytest
 
 from journeys.domain.changes import Change, ChangeKind, Part, changes_between
 from journeys.domain.definition import parse_journey
-from journeys.domain.layout import Place, Side, WayKind, columns, places, ways_of
+from journeys.domain.layout import Place, Side, WayKind, columns, ends, places, ways_of
+from journeys.domain.parse.steps import always_ends
 from tests.journeys.documents import (
     Document,
     branch,
@@ -13,6 +14,8 @@ from tests.journeys.documents import (
     is_vip,
     journey,
     leave,
+    repeat,
+    split,
     wait,
     wait_until,
 )
@@ -35,7 +38,7 @@ def vip(*steps: Document) -> Document:
     ],
 )
 def test_columns(steps: list[Document], width: int) -> None:
-    assert columns(parse_journey(journey(steps=steps)).steps) == width
+    assert columns(steps) == width
 
 
 @pytest.mark.parametrize(
@@ -61,13 +64,36 @@ def test_places(widths: list[int], expected: list[tuple[int, Side]]) -> None:
     [
         (wait(), []),
         (wait_until(), []),
+        (wait_until(timeout="P1D"), [WayKind.THEN, WayKind.TIMED_OUT]),
         (wait_until(then=[leave()]), [WayKind.THEN]),
+        ({"kind": "branch", "cases": "none", "else": None}, [WayKind.ELSE]),
+        ({"kind": "unheard of"}, []),
         (wait_until(timeout="P1D", then=[leave()]), [WayKind.THEN, WayKind.TIMED_OUT]),
         (branch(cases=[vip()]), [WayKind.CASE, WayKind.ELSE]),
     ],
 )
 def test_ways_of(step: Document, kinds: list[WayKind]) -> None:
-    assert [way.kind for way in ways_of(parse_journey(journey(steps=[step])).first)] == kinds
+    assert [way.kind for way in ways_of(step)] == kinds
+
+
+@pytest.mark.parametrize(
+    ("step", "is_end"),
+    [
+        (wait(), False),
+        (leave(), True),
+        (wait_until(then=[leave()]), True),
+        (wait_until(timeout="P1D", then=[leave()]), False),
+        (wait_until(timeout="P1D", then=[leave()], otherwise=[leave("y")]), True),
+        (branch(cases=[vip(leave())], otherwise=[leave("y")]), True),
+        (split(variants={"A": (90, [leave()])}, hold_out=10), False),
+        (split(variants={"A": (100, [leave()])}), True),
+        (repeat(steps=[leave()]), True),
+        (repeat(steps=[leave()], until=is_vip()), False),
+    ],
+)
+def test_ends__as_the_parser_says(step: Document, is_end: bool) -> None:
+    assert ends(step) is is_end
+    assert always_ends(parse_journey(journey(steps=[step])).first) is is_end
 
 
 def told(live: Document, draft: Document) -> list[tuple[Part, ChangeKind, str]]:

@@ -1,280 +1,301 @@
+"""Operations on drafts: each gives a new document and leaves the old one alone."""
+
+import copy
+from collections.abc import Callable, Iterator
+from itertools import count
 from typing import Any
 
 import pytest
 
+from journeys.domain.changes import ChangeKind
 from journeys.domain.editing import (
     ENTRY,
     EXIT,
     GOAL,
-    Editable,
-    Section,
-    ValueKind,
-    changed,
-    dotted,
-    own,
-    part_at,
-    sections_of,
+    KINDS,
+    SETTINGS,
+    Edited,
+    NotThere,
+    Spot,
+    add_part,
+    add_way,
+    copy_to,
+    differences,
+    duplicate,
+    fresh_journey,
+    insert,
+    move,
+    nudge,
+    put,
+    remove,
+    remove_way,
+    with_ids,
 )
-from segments.domain.operators import OPERATORS, Operator, Takes
+from journeys.domain.outline import owner_of, steps_in
 from tests.journeys.documents import (
     Document,
     branch,
-    cart_journey,
     case,
     crm,
     is_vip,
     journey,
-    leave,
-    send,
-    set_trait,
+    repeat,
+    split,
     wait,
     wait_until,
 )
 
-
-def values_of(part: str, content: Any) -> dict[str, Editable]:
-    return {value.name: value for section in sections_of(part, content) for value in section.values}
-
-
-def kinds_of(part: str, content: Any) -> dict[str, ValueKind]:
-    return {name: value.kind for name, value in values_of(part, content).items()}
-
-
-def leaf(condition: Document) -> Section:
-    (section,) = sections_of(EXIT, condition)
-    return section
-
-
-def shown(condition: Document) -> dict[str, tuple[ValueKind, Any]]:
-    return {value.name: (value.kind, value.value) for value in leaf(condition).values}
-
-
-@pytest.mark.parametrize(
-    ("part", "path"),
-    [(ENTRY, "entry"), (GOAL, "goal"), (EXIT, "exit_when"), ("s1", "steps[0]"), ("g1", "goal.steps[0]")],
+DRAFT = journey(
+    steps=[
+        wait("a"),
+        branch(
+            "b",
+            cases=[case("VIP", condition=is_vip(), steps=[wait("v1"), wait("v2")])],
+            otherwise=[wait("e")],
+        ),
+        split("p", variants={"A": (50, [wait("pa")]), "B": (50, [])}),
+        wait_until("u", timeout="P1D", then=[wait("ut")], otherwise=[]),
+        repeat("r", steps=[wait("ri")]),
+        wait("z"),
+    ],
+    goal={"if": is_vip(), "steps": [crm("g")]},
 )
-def test_part_at(part: str, path: str) -> None:
-    found = part_at(cart_journey(), part)
-    assert found is not None
-    assert found[0] == path
 
 
-@pytest.mark.parametrize("part", ["nowhere", "@nowhere", ""])
-def test_part_at__nothing_there(part: str) -> None:
-    assert part_at(cart_journey(), part) is None
+def ids() -> Callable[[str], str]:
+    numbers: Iterator[int] = count(1)
+    return lambda kind: f"new{next(numbers)}"
 
 
-def test_part_at__a_step_may_be_called_like_a_part() -> None:
-    document = journey(steps=[wait("goal")])
-    assert part_at(document, "goal") == ("steps[0]", wait("goal"))
-    assert part_at(document, GOAL) is None
+def told(document: Document) -> str:
+    """A document's steps, with those inside of each in brackets."""
+    main = _told(document["steps"])
+    goal = document.get("goal", {}).get("steps")
+    return f"{main} | {_told(goal)}" if goal else main
 
 
-def test_own__leaves_out_the_steps_below() -> None:
-    step = branch(cases=[case("VIP", condition=is_vip(), steps=[wait()])], otherwise=[wait("w2")])
-    assert own(step) == {
-        "id": "b",
-        "kind": "branch",
-        "cases": [{"name": "VIP", "if": is_vip()}],
-    }
-    assert "then" not in own(wait_until(then=[leave()]))
-    assert own({"if": is_vip(), "steps": [crm()]}) == {"if": is_vip()}
+def _told(steps: list[Any]) -> str:
+    return " ".join(_one(step) for step in steps)
+
+
+def _one(step: Document) -> str:
+    ways = [way["steps"] for key in ("cases", "variants") for way in step.get(key, [])]
+    ways += [step[key] for key in ("then", "else", "steps") if key in step]
+    return str(step["id"]) + (f"[{' / '.join(map(_told, ways))}]" if ways else "")
+
+
+WHOLE = "a b[v1 v2 / e] p[pa / ] u[ut / ] r[ri] z | g"
+
+
+def at(text: str) -> Spot:
+    return Spot.read(text)
+
+
+def test_told() -> None:
+    assert told(DRAFT) == WHOLE
 
 
 @pytest.mark.parametrize(
-    ("step", "kinds"),
+    ("spot", "expected"),
     [
-        (wait(), {"name": ValueKind.TEXT, "for": ValueKind.LENGTH}),
-        (
-            wait_until(condition=is_vip(), timeout="P1D"),
-            {"name": ValueKind.TEXT, "timeout": ValueKind.LENGTH},
-        ),
-        (
-            send(),
-            {
-                "name": ValueKind.TEXT,
-                "template": ValueKind.TEMPLATE,
-                "class": ValueKind.MESSAGE_CLASS,
-            },
-        ),
-        (crm(), {"name": ValueKind.TEXT, "fields/subject": ValueKind.TEMPLATE_TEXT}),
-        (set_trait(), {"name": ValueKind.TEXT, "set/plan": ValueKind.TEMPLATE_TEXT}),
-        (
-            {**set_trait(), "set": {"n": 5, "is": True, "deep": {"a": 1}, "a/b~c": "x"}},
-            {
-                "name": ValueKind.TEXT,
-                "set/n": ValueKind.NUMBER,
-                "set/is": ValueKind.YES_NO,
-                "set/a~1b~0c": ValueKind.TEMPLATE_TEXT,
-            },
-        ),
-        (leave(), {"name": ValueKind.TEXT, "reason": ValueKind.TEXT}),
-        (
-            branch(cases=[case("VIP", condition={"known": "email"}, steps=[])]),
-            {
-                "name": ValueKind.TEXT,
-                "cases/0/name": ValueKind.TEXT,
-                "cases/0/if/known": ValueKind.TEXT,
-            },
-        ),
+        (":0", "new1 a b[v1 v2 / e] p[pa / ] u[ut / ] r[ri] z | g"),
+        (":6", "a b[v1 v2 / e] p[pa / ] u[ut / ] r[ri] z new1 | g"),
+        (":99", "a b[v1 v2 / e] p[pa / ] u[ut / ] r[ri] z new1 | g"),
+        ("b/cases/0:1", "a b[v1 new1 v2 / e] p[pa / ] u[ut / ] r[ri] z | g"),
+        ("b/else:0", "a b[v1 v2 / new1 e] p[pa / ] u[ut / ] r[ri] z | g"),
+        ("p/variants/1:0", "a b[v1 v2 / e] p[pa / new1] u[ut / ] r[ri] z | g"),
+        ("u/else:0", "a b[v1 v2 / e] p[pa / ] u[ut / new1] r[ri] z | g"),
+        ("r/steps:1", "a b[v1 v2 / e] p[pa / ] u[ut / ] r[ri new1] z | g"),
+        ("goal:1", "a b[v1 v2 / e] p[pa / ] u[ut / ] r[ri] z | g new1"),
     ],
 )
-def test_sections_of__steps(step: Document, kinds: dict[str, ValueKind]) -> None:
-    assert kinds_of(step["id"], own(step)) == kinds
+def test_insert(spot: str, expected: str) -> None:
+    before = copy.deepcopy(DRAFT)
+    edited = insert(DRAFT, "exit", at=at(spot), new_id=ids())
+    assert (told(edited.document), edited.part) == (expected, "new1")
+    assert before == DRAFT
 
 
-def test_sections_of__entry() -> None:
-    entry = {
-        "on": {"event": "Page Viewed", "where": [{"property": "path", "op": "is", "value": "/a"}]},
-        "if": {"event": "Page Viewed", "count": {"op": "exactly", "value": 3}, "during": {"last": "P7D"}},
-        "reentry": {"not_within": "P30D"},
-    }
-    assert kinds_of(ENTRY, entry) == {
-        "on/event": ValueKind.EVENT,
-        "on/where/0/value": ValueKind.TEXT,
-        "if/event": ValueKind.EVENT,
-        "if/count": ValueKind.COUNT,
-        "if/during": ValueKind.WINDOW,
-        "reentry/policy": ValueKind.POLICY,
-        "reentry/again": ValueKind.AGAIN,
-        "reentry/not_within": ValueKind.LENGTH,
-    }
+@pytest.mark.parametrize("spot", ["gone/then:0", "a/then:0", "b/cases/7:0", "b/variants/0:0", "p/else:0"])
+def test_insert__where_there_is_nothing(spot: str) -> None:
+    with pytest.raises(NotThere):
+        insert(DRAFT, "wait", at=at(spot), new_id=ids())
 
 
-def test_sections_of__goal_in_both_forms() -> None:
-    assert list(values_of(GOAL, {"known": "email"})) == ["known"]
-    assert list(values_of(GOAL, {"if": {"known": "email"}})) == ["if/known"]
+@pytest.mark.parametrize("text", ["", "a", "a:", "a:-1", "a:x", "a:²", "a:99999"])
+def test_spot__unreadable(text: str) -> None:
+    with pytest.raises(NotThere):
+        Spot.read(text)
 
 
-def test_sections_of__groups_are_told_apart_by_their_joiners() -> None:
-    condition = {
-        "any": [{"known": "a"}, {"all": [{"known": "b"}, {"known": "c"}]}, {"none": [{"known": "d"}]}]
-    }
-    joiners = [str(section.joiner or "") for section in sections_of(EXIT, condition)]
-    assert joiners == ["", "or", "and", "or"]
-    assert list(values_of(EXIT, condition)) == [
-        "any/0/known",
-        "any/1/all/0/known",
-        "any/1/all/1/known",
-        "any/2/none/0/known",
+@pytest.mark.parametrize("kind", KINDS)
+def test_insert__every_kind_into_an_empty_journey(kind: str) -> None:
+    edited = insert(fresh_journey("api"), kind, at=at(":0"), new_id=ids())
+    assert [step.part["id"] for step in steps_in(edited.document)] == ["new1"]
+
+
+@pytest.mark.parametrize(
+    ("step", "to", "expected"),
+    [
+        ("a", ":2", "b[v1 v2 / e] a p[pa / ] u[ut / ] r[ri] z | g"),
+        ("z", ":0", "z a b[v1 v2 / e] p[pa / ] u[ut / ] r[ri] | g"),
+        ("a", ":0", WHOLE),
+        ("a", ":1", WHOLE),
+        ("v1", ":0", "v1 a b[v2 / e] p[pa / ] u[ut / ] r[ri] z | g"),
+        ("b", "r/steps:1", "a p[pa / ] u[ut / ] r[ri b[v1 v2 / e]] z | g"),
+        ("v2", "b/cases/0:0", "a b[v2 v1 / e] p[pa / ] u[ut / ] r[ri] z | g"),
+        ("z", "goal:0", "a b[v1 v2 / e] p[pa / ] u[ut / ] r[ri] | z g"),
+    ],
+)
+def test_move(step: str, to: str, expected: str) -> None:
+    edited = move(DRAFT, step, to=at(to))
+    assert (told(edited.document), edited.part) == (expected, step)
+
+
+@pytest.mark.parametrize(("step", "to"), [("b", "b/else:0"), ("gone", ":0"), ("a", "gone/then:0")])
+def test_move__impossible(step: str, to: str) -> None:
+    with pytest.raises(NotThere):
+        move(DRAFT, step, to=at(to))
+
+
+def test_move__not_into_what_it_owns() -> None:
+    inner = insert(DRAFT, "repeat", at=at("b/else:0"), new_id=ids()).document
+    with pytest.raises(NotThere):
+        move(inner, "b", to=at("new1/steps:0"))
+
+
+@pytest.mark.parametrize(
+    ("step", "by", "expected"),
+    [
+        ("v1", 1, "a b[v2 v1 / e] p[pa / ] u[ut / ] r[ri] z | g"),
+        ("v2", -1, "a b[v2 v1 / e] p[pa / ] u[ut / ] r[ri] z | g"),
+        ("a", -1, WHOLE),
+        ("z", 1, WHOLE),
+    ],
+)
+def test_nudge(step: str, by: int, expected: str) -> None:
+    assert told(nudge(DRAFT, step, by=by).document) == expected
+
+
+def test_duplicate__has_ids_and_a_draw_of_its_own() -> None:
+    edited = duplicate(DRAFT, "p", new_id=ids())
+    assert told(edited.document) == "a b[v1 v2 / e] p[pa / ] new1[new2 / ] u[ut / ] r[ri] z | g"
+    salts = [step.part["salt"] for step in steps_in(edited.document) if "salt" in step.part]
+    assert salts == ["spring", "new1"]
+
+
+def test_copy_to__from_another_journey() -> None:
+    edited = copy_to(fresh_journey("api"), "b", source=DRAFT, to=at(":0"), new_id=ids())
+    assert told(edited.document) == "new1[new3 new4 / new2]"
+
+
+@pytest.mark.parametrize(
+    ("step", "keep", "expected", "then"),
+    [
+        ("a", "", "b[v1 v2 / e] p[pa / ] u[ut / ] r[ri] z | g", ""),
+        ("z", "", "a b[v1 v2 / e] p[pa / ] u[ut / ] r[ri] | g", "r"),
+        ("b", "", "a p[pa / ] u[ut / ] r[ri] z | g", "a"),
+        ("b", "cases/0", "a v1 v2 p[pa / ] u[ut / ] r[ri] z | g", "a"),
+        ("b", "else", "a e p[pa / ] u[ut / ] r[ri] z | g", "a"),
+        ("ut", "", "a b[v1 v2 / e] p[pa / ] u[ / ] r[ri] z | g", "u"),
+    ],
+)
+def test_remove(step: str, keep: str, expected: str, then: str) -> None:
+    edited = remove(DRAFT, step, keep=keep)
+    assert (told(edited.document), edited.part) == (expected, then)
+
+
+@pytest.mark.parametrize(
+    ("part", "keep"), [("gone", ""), ("b", "cases/1"), ("p", "variants/1"), (ENTRY, ""), (EXIT, "")]
+)
+def test_remove__impossible(part: str, keep: str) -> None:
+    with pytest.raises(NotThere):
+        remove(DRAFT, part, keep=keep)
+
+
+def test_parts__added_written_and_removed() -> None:
+    added = add_part(DRAFT, EXIT).document
+    written = put(added, EXIT, is_vip()).document
+    assert written["exit_when"] == is_vip()
+    assert remove(written, EXIT).document == DRAFT
+    with pytest.raises(NotThere):
+        add_part(DRAFT, GOAL)
+    assert put(DRAFT, SETTINGS, {"time_zone": "company"}).document["settings"] == {"time_zone": "company"}
+    assert "goal" not in remove(DRAFT, GOAL).document
+
+
+def test_put__keeps_the_steps_that_a_part_owns() -> None:
+    cases = [{"name": "Gold", "if": is_vip()}]
+    edited = put(DRAFT, "b", {"id": "b", "kind": "branch", "name": "Who?", "cases": cases})
+    step = edited.document["steps"][1]
+    assert (step["name"], step["cases"][0]["name"]) == ("Who?", "Gold")
+    assert told(edited.document) == WHOLE
+    assert told(put(DRAFT, GOAL, {"if": {"known": "email"}}).document) == WHOLE
+
+
+def test_put__a_goal_that_was_a_condition_alone() -> None:
+    plain = journey(goal=is_vip())
+    assert put(plain, GOAL, {"if": is_vip()}).document["goal"] == {"if": is_vip()}
+
+
+def test_put__a_wait_without_a_time_out_has_no_way_for_it() -> None:
+    step = put(DRAFT, "u", {"id": "u", "kind": "wait_until", "if": is_vip()}).document["steps"][3]
+    assert step.keys() == {"id", "kind", "if", "then"}
+
+
+def test_put__gone() -> None:
+    with pytest.raises(NotThere):
+        put(DRAFT, "gone", {})
+
+
+def test_ways() -> None:
+    def shares(edited: Edited) -> list[Any]:
+        return [(way["name"], way["share"]) for way in edited.document["steps"][2]["variants"]]
+
+    wider = add_way(DRAFT, "p")
+    assert shares(wider) == [("A", 34), ("B", 33), ("C", 33)]
+    assert shares(remove_way(wider.document, "p", 0)) == [("B", 50), ("C", 50)]
+    assert told(add_way(DRAFT, "b").document) == WHOLE.replace("v2 / e", "v2 /  / e")
+    assert told(remove_way(add_way(DRAFT, "b").document, "b", 0).document) == WHOLE.replace(
+        "v1 v2 / e", " / e"
+    )
+
+
+@pytest.mark.parametrize(("step", "number"), [("b", 0), ("p", 2), ("p", -1), ("a", 0), ("gone", 0)])
+def test_remove_way__impossible(step: str, number: int) -> None:
+    with pytest.raises(NotThere):
+        remove_way(DRAFT, step, number)
+
+
+def test_with_ids() -> None:
+    bare = journey(steps=[{"kind": "exit"}, wait("a"), wait("a")])
+    assert told(with_ids(bare, new_id=ids())) == "new1 a new2"
+
+
+def test_differences() -> None:
+    changed = move(remove(put(DRAFT, "a", wait("a", length="P9D")).document, "z").document, "v1", to=at(":0"))
+    now = insert(changed.document, "exit", at=at("u/else:0"), new_id=ids()).document
+    assert [(each.part, each.kind) for each in differences(DRAFT, now)] == [
+        ("v1", ChangeKind.MOVED),
+        ("a", ChangeKind.CHANGED),
+        ("new1", ChangeKind.ADDED),
+        ("z", ChangeKind.REMOVED),
     ]
 
 
 @pytest.mark.parametrize(
-    ("condition", "expected"),
+    ("path", "expected"),
     [
-        ({"trait": "plan", "op": "is", "value": "gold"}, {"value": (ValueKind.TEXT, "gold")}),
-        ({"trait": "age", "op": "greater", "value": 18}, {"value": (ValueKind.NUMBER, 18)}),
-        (
-            {"trait": "age", "op": "between", "value": [18, 30]},
-            {
-                "value/0": (ValueKind.NUMBER, 18),
-                "value/1": (ValueKind.NUMBER, 30),
-            },
-        ),
-        ({"trait": "plan", "op": "one_of", "value": ["a", "b"]}, {"value": (ValueKind.LINES, ["a", "b"])}),
-        ({"trait": "tags", "op": "includes", "value": True}, {"value": (ValueKind.YES_NO, True)}),
-        ({"trait": "seen", "op": "within_last", "value": "P7D"}, {"value": (ValueKind.LENGTH, "P7D")}),
-        ({"trait": "seen", "op": "within_last", "value": "P3M"}, {"value": (ValueKind.TEXT, "P3M")}),
-        ({"trait": "born", "op": "anniversary", "value": "today"}, {"value": (ValueKind.TEXT, "today")}),
-        (
-            {"trait": "born", "op": "anniversary", "value": {"within_next": "P7D"}},
-            {"value/within_next": (ValueKind.LENGTH, "P7D")},
-        ),
-        (
-            {"trait": "tags", "op": "length", "value": {"op": "at_least", "value": 2}},
-            {"value/value": (ValueKind.NUMBER, 2)},
-        ),
-        ({"trait": "vip", "op": "is_true"}, {}),
-        ({"trait": "plan", "op": "one_of", "value": ["a", True]}, {}),  # cannot be told apart as lines
-        ({"context": "page.path", "op": "is", "value": "/a"}, {"value": (ValueKind.TEXT, "/a")}),
-        ({"consent": "email_marketing", "is": "granted"}, {"is": (ValueKind.CONSENT, "granted")}),
-        (
-            {"segment": "vip", "is": "member"},
-            {
-                "segment": (ValueKind.SEGMENT, "vip"),
-                "is": (ValueKind.STANDING, "member"),
-            },
-        ),
-        (
-            {"segment": "vip", "is": "left", "during": {"last": "P7D"}},
-            {
-                "segment": (ValueKind.SEGMENT, "vip"),
-                "is": (ValueKind.STANDING, "left"),
-                "during": (ValueKind.WINDOW, {"last": "P7D"}),
-            },
-        ),
-        (
-            {"event": "A", "during": {"between": ["2026-01-01", "2026-02-01"]}},
-            {
-                "event": (ValueKind.EVENT, "A"),
-                "count": (ValueKind.COUNT, None),
-                "during/between/0": (ValueKind.TEXT, "2026-01-01"),
-                "during/between/1": (ValueKind.TEXT, "2026-02-01"),
-            },
-        ),
-        (
-            {
-                "event": "A",
-                "where": [{"property": "cart", "op": "is", "same_as": {"entry": "properties.cart"}}],
-            },
-            {
-                "event": (ValueKind.EVENT, "A"),
-                "count": (ValueKind.COUNT, None),
-                "during": (ValueKind.WINDOW, None),
-            },
-        ),
+        ("steps[1].cases[0].if.op", ("b", "cases[0].if.op")),
+        ("steps[1].cases[0].steps[1].for", ("v2", "for")),
+        ("steps[5]", ("z", "")),
+        ("goal.steps[0].action", ("g", "action")),
+        ("goal.if", (GOAL, "if")),
+        ("entry.on.event", (ENTRY, "on.event")),
+        ("exit_when[0]", (EXIT, "[0]")),
+        ("steps", ("", "steps")),
+        ("", ("", "")),
     ],
 )
-def test_sections_of__leaves(condition: Document, expected: dict[str, Any]) -> None:
-    assert shown(condition) == expected
-
-
-@pytest.mark.parametrize(
-    "condition",
-    [
-        {"total": "sum", "event": "Order Completed", "property": "revenue", "op": "greater", "value": 5},
-        {"sequence": [{"event": "A"}]},
-        {"bucket": "salt", "from": 0, "to": 50},
-    ],
-)
-def test_sections_of__kinds_without_a_form_are_named(condition: Document) -> None:
-    section = leaf(condition)
-    assert section.values == ()
-    assert section.note is not None
-
-
-def test_every_operator_that_takes_a_value_has_a_label_that_names_it() -> None:
-    for operator in Operator:
-        row = OPERATORS[operator]
-        assert ("{value}" in row.label) is (row.takes is not Takes.NOTHING)
-
-
-def test_changed__puts_values_in_their_place() -> None:
-    document = cart_journey()
-    result = changed(document, "s2", {("timeout",): "P1D", ("if", "count"): {"op": "exactly", "value": 2}})
-    assert result["steps"][1]["timeout"] == "P1D"
-    assert result["steps"][1]["if"]["count"] == {"op": "exactly", "value": 2}
-    assert document == cart_journey()  # the one that was given stays as it is
-
-
-def test_changed__none_takes_a_value_out() -> None:
-    result = changed(cart_journey(), "s2", {("name",): None, ("if", "during"): None, ("id2",): None})
-    assert "name" not in result["steps"][1]
-    assert "during" not in result["steps"][1]["if"]
-
-
-def test_changed__makes_the_objects_on_the_way() -> None:
-    document = journey(entry={"on": {"event": "A"}})
-    result = changed(document, ENTRY, {("reentry", "policy"): "never"})
-    assert result["entry"]["reentry"] == {"policy": "never"}
-
-
-def test_changed__part_that_is_gone() -> None:
-    with pytest.raises(KeyError):
-        changed(journey(), "gone", {("name",): "x"})
-
-
-def test_dotted() -> None:
-    assert dotted("steps[0]", ("if", "all", 1, "count")) == "steps[0].if.all[1].count"
-    assert dotted("", ("a", 0)) == "a[0]"
+def test_owner_of(path: str, expected: tuple[str, str]) -> None:
+    assert owner_of(DRAFT, path) == expected
