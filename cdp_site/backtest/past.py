@@ -103,5 +103,5 @@ class Past:
     runs: Mapping[int, Sequence[PastRun]] = field(default_factory=dict)
     sent: Mapping[int, Sequence[Sent]] = field(default_factory=dict)
     closed: Mapping[str, frozenset[str]] = field(default_factory=dict)  # address -> scopes
-    history: int = 0  # messages that came more than a day late and count as received when they happened
+    late: frozenset[int] = frozenset()  # arrivals of messages that count as received when they happened
     unstored: int = 0  # how many were new and merged at once: their public id is not known

@@ -92,7 +92,7 @@ class _Sheet:
         self._history(everybody)
         self._segments(survivors)
         self._limits(survivors)
-        return [track.past() for track in self.tracks.values()]
+        return [track.past() for _survivor, track in sorted(self.tracks.items())]
 
     def _identities(self, survivors: Sequence[int]) -> None:
         for person, kind, value in queries.unlinked_identities(survivors):
@@ -391,7 +391,7 @@ class _Track:
             runs=self.runs,
             sent=self.sent_before,
             closed={address: frozenset(self.closed_before.get(address, ())) for address in self.addresses()},
-            history=sum(row.is_history for row in self.events),
+            late=frozenset(row.arrival for row in self.events if row.is_history),
             unstored=len(self.holders.unstored),
         )
 

@@ -24,7 +24,6 @@ from cdp_site.backtest.past import (
 from cdp_site.pipeline.deciding import Decider, Desk, plan, wanted_names
 from cdp_site.pipeline.rules import RuleId, Rules
 from cdp_site.pipeline.walking import Walk
-from connectors.services import NewDelivery
 from journeys.domain.clock import next_in_timetable
 from journeys.domain.decision import Outcome, Refusal
 from journeys.domain.nodes import Present, ScheduleEntry, SegmentEntry
@@ -65,8 +64,6 @@ class Played:
     lines: Sequence[LedgerLine]  # in the order of deciding
     runs: Sequence[OpenRun]
     messages: int  # that were played
-    desk: Desk
-    walk: Walk
 
 
 @dataclass(slots=True, kw_only=True)
@@ -88,21 +85,31 @@ class Replay:
 
     def play(self, past: Past) -> Played:
         """Move a customer from the beginning of the period to its end."""
-        walk = self._lay(past)
-        player = _Player(walk=walk, past=past, version=self.version)
-        player.begin()
-        for item in _in_order(past, self._timetable()):
+        player = self.player(past)
+        for item in self.items(past):
             player.take(item)
         player.run_out()
-        desk = walk.desk
+        desk = player.desk
         return Played(
             person=past.survivor,
-            lines=[line for line in desk.runs.ledger if not self._is_of_a_target(line)],
+            lines=self.lines_of(player),
             runs=[run for runs in desk.runs.by_person.values() for run in runs],
             messages=len(past.messages),
-            desk=desk,
-            walk=walk,
         )
+
+    def player(self, past: Past) -> "Player":
+        """Somebody to be moved by hand, from the beginning of the period."""
+        player = Player(walk=self._lay(past), past=past, version=self.version)
+        player.begin()
+        return player
+
+    def items(self, past: Past) -> Iterator["Item"]:
+        """What is to be taken, in order."""
+        return _in_order(past, self._timetable())
+
+    def lines_of(self, player: "Player") -> list[LedgerLine]:
+        """What was decided, without word of other journeys: they are not played."""
+        return [line for line in player.desk.runs.ledger if not self._is_of_a_target(line)]
 
     def _lay(self, past: Past) -> Walk:
         walk = Walk(changes=Changes(states=past.states), rules=self.rules, clock=None)
@@ -151,12 +158,12 @@ class _Called:
     at: datetime
 
 
-_Item = Arrived | Happening | _Called
+Item = Arrived | Happening | _Called
 
 
-def _in_order(past: Past, calls: Sequence[datetime]) -> Iterator[_Item]:
+def _in_order(past: Past, calls: Sequence[datetime]) -> Iterator[Item]:
     """Everything in the order of its moments; what a message led to follows it."""
-    keyed: list[tuple[datetime, int, int, int, _Item]] = []
+    keyed: list[tuple[datetime, int, int, int, Item]] = []
     for number, call in enumerate(calls):
         keyed.append((call, 0, 0, number, _Called(at=call)))
     for number, happening in enumerate(past.happenings):
@@ -168,7 +175,7 @@ def _in_order(past: Past, calls: Sequence[datetime]) -> Iterator[_Item]:
 
 
 @dataclass(slots=True, kw_only=True)
-class _Player:
+class Player:
     """The way of one customer through the period."""
 
     walk: Walk
@@ -207,7 +214,7 @@ class _Player:
             return stays is not None and len(stays) > 0 and stays[-1].left_at is None
         return entry.condition is not None and holds(entry.condition, facts, now)
 
-    def take(self, item: _Item) -> None:
+    def take(self, item: Item) -> None:
         match item:
             case Arrived():
                 self._message(item)
@@ -300,8 +307,3 @@ class _Player:
         """Let the clock go on to the end of the period."""
         for person in self._alive():
             self.decider.run_timers(person, until=self.past.period.ends_at)
-
-
-def delivered(played: Played) -> Sequence[NewDelivery]:
-    """What would have been sent."""
-    return played.desk.deliveries

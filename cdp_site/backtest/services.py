@@ -181,7 +181,7 @@ def _play(row: BackTest, people: Sequence[int], *, version: LiveVersion, tally: 
     pasts = read_pasts(people, rules=rules, version=version, period=replay.period, new_id=ids.__next__)
     for past in pasts:
         tally.not_played["unstored"] += past.unstored
-        tally.not_played["history"] += past.history
+        tally.not_played["history"] += len(past.late)
         try:
             played.append(replay.play(past))
         except Exception:  # of one customer: the others are played, and it is counted

@@ -12,7 +12,7 @@ from connectors.services.content import (
     save_connection,
     save_template,
 )
-from connectors.services.previewing import Preview, Sample, preview_mail
+from connectors.services.previewing import Preview, Sample, preview_mail, preview_with
 from connectors.services.queueing import (
     cancel_for_runs,
     queue_deliveries,
@@ -32,6 +32,7 @@ __all__ = [
     "TemplateDraft",
     "cancel_for_runs",
     "preview_mail",
+    "preview_with",
     "queue_deliveries",
     "record_click",
     "record_open",

@@ -39,9 +39,18 @@ def preview_mail(*, subject: str, body: str, sample: Sample, now: datetime) -> P
     Raises:
         RenderError: it cannot be filled in.
     """
+    return preview_with(_variables(sample, now=now), subject=subject, body=body)
+
+
+def preview_with(variables: Mapping[str, Json], *, subject: str, body: str) -> Preview:
+    """Fill a mail in with these variables.
+
+    Raises:
+        RenderError: it cannot be filled in.
+    """
     link = f"{settings.BASE_URL}{_SAMPLE_LINK}"
-    variables = _variables(sample, now=now) | {"unsubscribe_url": link, "preferences_url": link}
-    line, html = shared_renderer().mail(subject=subject, body=body, variables=variables)
+    links = {"unsubscribe_url": link, "preferences_url": link}
+    line, html = shared_renderer().mail(subject=subject, body=body, variables={**variables, **links})
     return Preview(subject=line, html=html, text=mail_body.text_of(html))
 
 

@@ -125,6 +125,7 @@ def test_a_busy_week__with_merges_late_messages_quiet_hours_and_caps(world: Worl
         cart("berta", "3"),
     )
     world.happens(willing("carl", device="d2", timezone="Europe/Berlin"), identify("carl"))
+    world.happens(willing("dora", timezone=NEW_YORK), cart("dora"))  # whose reminder comes due at night
     passes(world, until=world.now + 3 * HOUR)
 
     # Late, twice, and in a batch with what follows from it.
