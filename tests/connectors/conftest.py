@@ -8,7 +8,8 @@ from pytest_django.fixtures import Settings
 
 from connectors import vault
 from connectors.models import Connection
-from tests import sinks
+from profiles.models import Person
+from tests import build, sinks
 
 
 @pytest.fixture(autouse=True)
@@ -75,4 +76,13 @@ def webhook_connection(db: None, http_server: sinks.HttpServer) -> Connection:
         kind="webhook",
         settings={"url": f"{http_server.url}/in", "type": "journey.message"},
         secret=vault.seal(sinks.WEBHOOK_SECRET),
+    )
+
+
+@pytest.fixture
+def ada(db: None) -> Person:
+    return build.person(
+        traits={"email": "ada@example.com", "firstName": "Ada"},
+        identities={"email": "ada@example.com", "user_id": "42"},
+        consent={"email_marketing": True},
     )
