@@ -265,7 +265,7 @@ class Player:
                 entrant = Entrant(
                     id=0, journey=self.version.journey_id, due_at=at, cause=EntryDue.Cause.SCHEDULE.value
                 )
-                self.desk.entrants.put(person, entrant)
+                self.desk.call(person, entrant)
 
     def _apply(self, item: Happening, person: int) -> list[Stimulus]:
         state = self.past.states[person]
