@@ -1,0 +1,286 @@
+"""Somebody who never saw it builds and publishes a journey from blank; by mouse, and by keyboard alone."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+from pytest_django.live_server_helper import LiveServer
+
+from cdp_site.web import Role
+from journeys.domain.definition import parse_journey
+from journeys.models import Journey
+from profiles.models import EventName
+from tests import build
+from tests.browser.test_segment_builder import _known as know
+from tests.journeys.documents import branch, case, is_vip, journey, leave, send, wait, wait_until
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("guard"),
+]
+
+SignIn = Callable[..., str]
+DOCUMENT = journey(
+    steps=[
+        {**wait("pause"), "name": "Let them think"},
+        {**send("mail"), "name": "Reminder"},
+        wait_until("ordered", timeout="P2D", then=[leave("bye")], otherwise=[]),
+        branch("who", cases=[case("VIP", condition=is_vip(), steps=[wait("nap")])]),
+    ]
+)
+
+
+@pytest.fixture
+def shop(live_server: LiveServer) -> str:
+    """A shop whose carts and orders are known, with a mail to send."""
+    for name in ("Product Added", "Order Completed"):
+        EventName.objects.get_or_create(name=name)
+        know(name, "cart_id", types={"text": 9})
+    build.template(slug="cart-reminder", name="Cart reminder")
+    build.template(slug="welcome", name="Welcome")
+    return f"{live_server.url}/journeys/"
+
+
+@pytest.fixture
+def story(shop: str) -> str:
+    build.journey(slug="story", name="Third visit", state="draft", document=DOCUMENT)
+    return f"{shop}story/"
+
+
+def card(page: Page, name: str) -> Locator:
+    return page.locator("#canvas").get_by_role("link", name=re.compile(name))
+
+
+def panel(page: Page) -> Locator:
+    return page.locator("#panel")
+
+
+def draft(slug: str = "story") -> dict[str, Any]:
+    document: dict[str, Any] = Journey.objects.get(slug=slug).draft
+    return document
+
+
+def saved(page: Page) -> None:
+    """Wait until everything that was done is answered."""
+    page.wait_for_timeout(400)
+    page.wait_for_load_state("networkidle")
+    expect(page.locator(".htmx-request, .htmx-swapping, .htmx-settling")).to_have_count(0)
+
+
+def rule(page: Page, name: str, event: str, *, same_cart: bool) -> None:
+    """Say in the panel that an event of the cart has happened since entry."""
+    it = panel(page).get_by_role("group", name=name).first
+    it.get_by_label("Event", exact=True).fill(event)
+    if same_cart:
+        it.get_by_role("button", name="Where…").click()
+        it.get_by_label("Property", exact=True).fill("cart_id")
+        it.get_by_label("Compare with").select_option(label="what the message of entry had as")
+        it.get_by_label("Property to compare with").fill("properties.cart_id")
+    saved(page)
+
+
+def test_abandoned_cart__from_blank_by_mouse(page: Page, shop: str, sign_in: SignIn) -> None:
+    sign_in(Role.MARKETER)
+    page.goto(shop)
+    page.get_by_role("link", name="New journey").first.click()
+    page.get_by_label("Name").fill("Abandoned cart")
+    page.get_by_text("Something happens").click()
+    page.get_by_role("button", name="Create the journey").click()
+
+    # Who enters: one run for each cart.
+    expect(panel(page).get_by_role("heading", name="Entry", exact=True)).to_be_visible()
+    panel(page).get_by_role("group", name="Event").get_by_label("Event", exact=True).fill("Product Added")
+    panel(page).get_by_label("One run for each").fill("properties.cart_id")
+    expect(card(page, "^Entry Product Added")).to_be_visible()
+
+    # What it is for, and when it is over.
+    card(page, "^Goal").click()
+    panel(page).get_by_role("button", name="Add a goal").click()
+    rule(page, "Reached when", "Order Completed", same_cart=True)
+    card(page, "^Exit rule").click()
+    panel(page).get_by_role("button", name="Add an exit rule").click()
+    rule(page, "They leave when", "Order Completed", same_cart=False)
+
+    # Wait for the order; a mail if it does not come.
+    page.get_by_role("link", name="Add a step: the first one").click()
+    page.get_by_role("button", name="Wait until something happens").last.click()
+    expect(panel(page).get_by_label("Name", exact=True)).to_be_focused()
+    panel(page).get_by_label("Name", exact=True).fill("Ordered?")
+    rule(page, "Until this holds", "Order Completed", same_cart=False)
+    panel(page).get_by_label("Wait at most").fill("4")
+    panel(page).get_by_label("Unit").last.select_option(label="hours")
+    expect(page.get_by_text("Not within 4 hours")).to_be_visible()
+    page.locator("#palette").get_by_role("button", name="Send a message").drag_to(
+        page.get_by_role("link", name="Add a step: Not within 4 hours of Ordered?")
+    )
+    expect(card(page, "Send a message")).to_contain_text("Choose a template.")
+    expect(page.get_by_role("link", name="1 step to fix")).to_be_visible()
+    panel(page).get_by_label("Template").select_option(label="Cart reminder")
+    expect(card(page, "Send a message")).to_contain_text("Cart reminder")
+    expect(page.get_by_role("link", name="1 step to fix")).to_have_count(0)
+
+    saved(page)
+    page.get_by_role("link", name="Publish…").click()
+    page.get_by_role("button", name=re.compile("^Publish version 1")).click()
+    expect(page.get_by_text("Live v1")).to_be_visible()
+
+    row = Journey.objects.select_related("live_version").get(slug="abandoned-cart")
+    assert row.live_version is not None
+    document = row.live_version.document
+    parse_journey(document)
+    order = {"event": "Order Completed", "during": {"since": "entry"}}
+    same = {"property": "cart_id", "op": "is", "same_as": {"entry": "properties.cart_id"}}
+    assert document["entry"] == {"on": {"event": "Product Added"}, "key": "properties.cart_id"}
+    assert document["goal"] == {"if": {**order, "where": [same]}, "steps": []}
+    assert document["exit_when"] == order
+    (waiting,) = document["steps"]
+    assert (waiting["if"], waiting["timeout"], waiting["then"]) == (order, "PT4H", [])
+    assert [step["template"] for step in waiting["else"]] == ["cart-reminder"]
+
+
+def test_keyboard_alone__add_move_delete_undo(page: Page, story: str, sign_in: SignIn) -> None:
+    sign_in(Role.MARKETER)
+    page.goto(story)
+    keys = page.keyboard
+    card(page, "^Entry").focus()
+    keys.press("ArrowDown")
+    expect(card(page, "Let them think")).to_be_focused()
+    keys.press("+")
+    expect(page.get_by_role("searchbox", name="Find a step")).to_be_focused()
+    keys.type("trait", delay=20)
+    keys.press("ArrowDown")
+    keys.press("Enter")
+    expect(panel(page).get_by_label("Name", exact=True)).to_be_focused()
+    keys.type("Mark them", delay=20)
+    expect(card(page, "Mark them")).to_contain_text("Name a trait and its new value.")
+    keys.press("Escape")
+    expect(panel(page)).to_be_hidden()
+    expect(card(page, "Mark them")).to_be_focused()
+    keys.press("Alt+ArrowUp")
+    expect(page.get_by_role("status")).to_contain_text("Moved.")
+    saved(page)
+    expect(card(page, "Mark them")).to_be_focused()
+    assert [step.get("name") for step in draft()["steps"][:2]] == ["Mark them", "Let them think"]
+    keys.press("Delete")
+    expect(card(page, "Mark them")).to_have_count(0)
+    keys.press("Control+z")
+    expect(card(page, "Mark them")).to_be_visible()
+    keys.press("Control+Shift+Z")
+    expect(card(page, "Mark them")).to_have_count(0)
+    card(page, "Reminder").focus()
+    keys.press("Control+c")
+    keys.press("Control+v")
+    expect(card(page, "Reminder")).to_have_count(2)
+    card(page, "^Branch").focus()
+    keys.press("Delete")
+    question = page.get_by_role("dialog", name="Delete “Branch”?")
+    question.get_by_role("radio", name="Keep 1 step of “VIP”").check()
+    question.get_by_role("button", name="Delete").press("Enter")
+    expect(card(page, "^Branch")).to_have_count(0)
+    saved(page)
+    assert draft()["steps"][-1]["id"] == "nap"
+
+
+def test_mouse__cards_are_dragged_to_another_place(page: Page, story: str, sign_in: SignIn) -> None:
+    sign_in(Role.MARKETER)
+    page.goto(story)
+    card(page, "Reminder").locator("xpath=..").drag_to(page.locator("[id='add-ordered/else:0']"))
+    expect(page.get_by_role("status")).to_contain_text("Moved.")
+    saved(page)
+    assert [step["id"] for step in draft()["steps"]] == ["pause", "ordered", "who"]
+    assert [step["id"] for step in draft()["steps"][1]["else"]] == ["mail"]
+
+
+def test_typing__nothing_is_lost_while_answers_come(page: Page, story: str, sign_in: SignIn) -> None:
+    sign_in(Role.MARKETER)
+    page.goto(f"{story}?step=pause")
+    name = panel(page).get_by_label("Name", exact=True)
+    name.fill("")
+    name.press_sequentially("A name that takes a while to type", delay=60)
+    expect(card(page, "A name that takes a while to type")).to_be_visible()
+    expect(name).to_be_focused()
+    expect(name).to_have_value("A name that takes a while to type")
+    panel(page).get_by_label("Wait for").select_option(label="a time of day")
+    panel(page).get_by_label("Go on at").fill("16:30")
+    panel(page).get_by_role("checkbox", name="Fri").check()
+    expect(card(page, "A name that takes")).to_contain_text("at 16:30 on Friday")
+
+
+def test_two_marketers__the_second_is_told_and_loses_nothing(
+    page: Page, browser: Browser, story: str, sign_in: SignIn
+) -> None:
+    sign_in(Role.MARKETER)
+    page.goto(f"{story}?step=pause")
+    with browser.new_context() as other:
+        tom = sign_in(Role.MARKETER, into=other)
+        his = other.new_page()
+        his.goto(f"{story}?step=mail")
+        his.get_by_label("Name", exact=True).fill("Tom's mail")
+        expect(card(his, "Tom's mail")).to_be_visible()
+    page.get_by_label("Go on after").fill("9")
+    notice = page.get_by_role("alert").filter(has_text=f"{tom} changed this draft")
+    expect(notice).to_be_visible()
+    notice.get_by_text("See the difference").click()
+    expect(notice.get_by_text("Tom's mail: changed")).to_be_visible()
+    expect(page.get_by_label("Go on after")).to_have_value("9")
+    assert draft()["steps"][0]["for"] == "PT4H"
+    notice.get_by_role("button", name="Make my change on their draft").click()
+    expect(card(page, "Tom's mail")).to_be_visible()
+    expect(card(page, "Let them think")).to_contain_text("9 hours")
+    expect(page.get_by_role("alert")).to_have_count(0)
+
+
+def test_phone__outline_sheet_and_menu(page: Page, story: str, sign_in: SignIn) -> None:
+    sign_in(Role.MARKETER)
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(story)
+    page.get_by_role("link", name="Add a step before Reminder").click()
+    page.get_by_role("searchbox", name="Find a step").fill("webh")
+    page.locator("#add-menu").get_by_role("button", name="Webhook").click()
+    expect(panel(page).get_by_role("heading", name="Webhook")).to_be_visible()
+    panel(page).get_by_role("link", name="Close the panel").click()
+    expect(card(page, "^Webhook")).to_contain_text("Choose a connection.")
+
+
+def test_without_scripts(browser: Browser, story: str, sign_in: SignIn) -> None:
+    with browser.new_context(java_script_enabled=False) as plain:
+        sign_in(Role.MARKETER, into=plain)
+        page = plain.new_page()
+        page.goto(story)
+        card(page, "Let them think").click()
+        page.get_by_label("Go on after").fill("5")
+        page.get_by_role("button", name="Save in the draft").click()
+        expect(card(page, "Let them think")).to_contain_text("after 5 hours")
+        page.get_by_role("link", name="Add a step before Reminder").click()
+        page.locator("#panel").get_by_role("button", name="Exit").click()
+        expect(card(page, "^Exit People leave here")).to_have_count(2)
+        page.get_by_role("button", name="Undo").click()
+        expect(card(page, "^Exit People leave here")).to_have_count(1)
+
+
+@pytest.mark.parametrize("width", [1360, 390])
+def test_accessible(
+    page: Page,
+    story: str,
+    shop: str,
+    sign_in: SignIn,
+    scheme: str,
+    accessible: Callable[[], None],
+    width: int,
+) -> None:
+    sign_in(Role.MARKETER)
+    page.set_viewport_size({"width": width, "height": 860})
+    for path in (
+        story,
+        f"{story}?step=ordered",
+        f"{story}?step=@settings",
+        f"{story}?add=:0",
+        f"{shop}+new/",
+    ):
+        page.goto(path)
+        accessible()
+        overhang = page.evaluate("document.body.scrollWidth - document.documentElement.clientWidth")
+        assert overhang <= 0, f"{path} at {width}"
