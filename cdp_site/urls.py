@@ -16,6 +16,7 @@ from django.urls import include, path
 from cdp_site.pages import (
     api_docs,
     backtest_api,
+    backtest_pages,
     health,
     metrics,
     operations,
@@ -25,6 +26,7 @@ from cdp_site.pages import (
     segment_parts,
     settings_api,
     settings_pages,
+    trait_pages,
 )
 from cdp_site.web import public_page, staff_page
 
@@ -43,7 +45,16 @@ urlpatterns = [
     path("settings/audit/", settings_pages.audit_log, name="audit-log"),
     path("segments/+count/", segment_parts.rule_count, name="rule-count"),
     path("segments/+count/<slug:slug>/", segment_parts.starter_count, name="starter-count"),
+    path("segments/+traits/", trait_pages.trait_list, name="trait-list"),
+    path("segments/+traits/<slug:key>/delete/", trait_pages.trait_delete, name="trait-delete"),
     path("segments/<slug:slug>/uses/", segment_parts.segment_uses, name="segment-uses"),
+    path("journeys/<slug:slug>/backtest/", backtest_pages.backtest_list, name="backtest-list"),
+    path("journeys/<slug:slug>/backtest/<int:pk>/", backtest_pages.backtest_page, name="backtest-page"),
+    path(
+        "journeys/<slug:slug>/backtest/<int:pk>/cancel/",
+        backtest_pages.backtest_cancel,
+        name="backtest-cancel",
+    ),
     path("", include("profiles.urls")),
     path("", include("segments.urls")),
     path("", include("journeys.urls")),

@@ -1,6 +1,5 @@
 """A back-test as it is shown: its numbers, and the stories of some people."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -35,22 +34,14 @@ class Report:
         return sum(counts.total() for counts in self.tally.sent.values())
 
     @property
+    def days(self) -> list[date]:
+        """The days of the period."""
+        return [day for day, _ in _days(self.row, {})]
+
+    @property
     def messages_a_day(self) -> list[tuple[date, int]]:
         """Messages of each day of the period, days without any included."""
         return _days(self.row, {day: counts.total() for day, counts in self.tally.sent.items()})
-
-    @property
-    def entered_a_day(self) -> list[tuple[date, int]]:
-        """Runs that reached the first step, by day."""
-        total: Counter[str] = Counter()
-        for step, counts in self.tally.steps.items():
-            if step == self.first_step:
-                total.update(counts)
-        return _days(self.row, total)
-
-    @property
-    def first_step(self) -> str:
-        return str(self.row.document["steps"][0]["id"])
 
     @property
     def messages_a_second(self) -> float | None:

@@ -6,6 +6,7 @@ that ends is made up for by the next call, which goes on there. Nothing else is 
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import count
@@ -18,7 +19,7 @@ from cdp_site import audit
 from cdp_site.backtest import counting, queries
 from cdp_site.backtest.past import Period
 from cdp_site.backtest.reading import read_pasts
-from cdp_site.backtest.replay import Played, Replay
+from cdp_site.backtest.replay import Places, Played, Replay
 from cdp_site.backtest.rules import rules_for, version_of
 from cdp_site.models import BackTest, BackTestDecision
 from cdp_site.pipeline.retrying import is_passing
@@ -174,6 +175,7 @@ def _play(row: BackTest, people: Sequence[int], *, version: LiveVersion, tally: 
         version=version,
         period=Period(begins_at=row.begins_at, ends_at=row.ends_at),
         run_ids=count(tally.entered + 1),
+        places=_places(tally, journey=version.journey_id),
         targets=frozenset(Journey.objects.live().values_list("slug", flat=True)),
     )
     ids = count(-1, -1)
@@ -188,7 +190,24 @@ def _play(row: BackTest, people: Sequence[int], *, version: LiveVersion, tally: 
             logger.exception("person %s cannot be played through journey %s", past.survivor, version.slug)
             tally.not_played["faulty"] += 1
     _keep(row, played, rules=rules, version=version, tally=tally)
+    tally.places = _places_told(replay.places)
+    tally.not_played["throttled"] = sum(counts.total() for counts in tally.places.values())
     tally.not_played.update(counting.told_of_some(people, row, version, rules=rules))
+
+
+def _places(tally: Tally, *, journey: int) -> Places:
+    """The places in throttles that people of earlier portions took."""
+    return {
+        (journey, channel): {datetime.fromisoformat(begins): taken for begins, taken in counts.items()}
+        for channel, counts in tally.places.items()
+    }
+
+
+def _places_told(places: Places) -> dict[str, Counter[str]]:
+    return {
+        channel: Counter({begins_at.isoformat(): taken for begins_at, taken in counts.items()})
+        for (_journey, channel), counts in places.items()
+    }
 
 
 def _keep(

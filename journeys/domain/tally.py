@@ -46,6 +46,7 @@ class Tally:
     sent: dict[str, Counter[str]] = field(default_factory=dict)  # day -> step -> messages
     clashes: Counter[str] = field(default_factory=Counter)  # journey -> people who got messages of both
     not_played: Counter[str] = field(default_factory=Counter)  # what could not be played as it was
+    places: dict[str, Counter[str]] = field(default_factory=dict)  # taken in throttles: channel -> period
     samples: dict[str, list[int]] = field(default_factory=dict)  # how a story ends -> people
 
     def add(self, person: int, lines: Sequence[Told], *, zone: str) -> None:
@@ -130,6 +131,7 @@ class Tally:
             "sent": self.sent,
             "clashes": self.clashes,
             "not_played": self.not_played,
+            "places": self.places,
             "samples": self.samples,
         }
 
@@ -151,6 +153,7 @@ class Tally:
             sent=_counters(document["sent"]),
             clashes=Counter(document["clashes"]),
             not_played=Counter(document["not_played"]),
+            places=_counters(document["places"]),
             samples={end: list(people) for end, people in document["samples"].items()},
         )
 

@@ -1,0 +1,68 @@
+"""The pages of back-tests."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from cdp_site.backtest.services import play_waiting
+from cdp_site.models import BackTest
+from cdp_site.web import Role
+from journeys.models import Journey
+from journeys.services import create_journey
+from tests import build
+from tests.site.backtest.test_services import DOCUMENT
+from tests.site.pipeline.campaign import World
+from tests.site.pipeline.drive import identify, track
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def now() -> datetime:
+    """Anna and Bert had carts yesterday."""
+    now = timezone.now()
+    world = World(now=now - timedelta(days=1))
+    consent = {"consent": {"categoryPreferences": {"email_marketing": True}}}
+    world.happens({**identify("anna", email="anna@example.com"), "context": consent}, identify("bert"))
+    world.now += timedelta(hours=1)
+    world.happens(track("anna", "Cart"), track("bert", "Cart"))
+    create_journey("mia", slug="cart", name="Cart", document=DOCUMENT)
+    return now
+
+
+@pytest.fixture
+def marketer(client: Client) -> Client:
+    client.force_login(build.user(role=Role.MARKETER))
+    return client
+
+
+def test_ask__watch__read(marketer: Client, now: datetime) -> None:
+    assert "the last 4 weeks" in marketer.get("/journeys/cart/backtest/").content.decode()
+    asked = marketer.post("/journeys/cart/backtest/", {"weeks": "1", "version": "draft"})
+    row = BackTest.objects.get()
+    assert asked.headers["Location"] == f"/journeys/cart/backtest/{row.pk}/"
+    waiting = marketer.get(asked.headers["Location"]).content.decode()
+    assert "Waiting for its turn" in waiting
+    assert 'hx-trigger="every 2s"' in waiting
+    play_waiting(now=timezone.now())
+    html = marketer.get(asked.headers["Location"], headers={"HX-Request": "true"}).content.decode()
+    assert "<html" not in html
+    for text in ("Would have entered", "Messages a day", "consent was never given", "anna@example.com"):
+        assert text in html, text
+    assert "every 2s" not in html
+    assert "Done" in marketer.get("/journeys/cart/backtest/").content.decode()
+
+
+def test_refused__called_off__and_roles(marketer: Client, now: datetime) -> None:
+    assert marketer.post("/journeys/cart/backtest/", {"version": "live"}).status_code == 302
+    assert not BackTest.objects.exists()
+    marketer.post("/journeys/cart/backtest/", {"weeks": "2"})
+    row = BackTest.objects.get()
+    assert row.ends_at - row.begins_at == timedelta(weeks=2)
+    marketer.post(f"/journeys/cart/backtest/{row.pk}/cancel/")
+    assert "It was called off" in marketer.get(f"/journeys/cart/backtest/{row.pk}/").content.decode()
+    Journey.objects.update(draft={"language": 1})
+    marketer.post("/journeys/cart/backtest/", {"weeks": "2"})
+    assert BackTest.objects.count() == 1
