@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from journeys import views, views_builder, views_people
+from journeys import views, views_builder, views_people, views_results, views_starting
 
 app_name = "journeys"
 
@@ -15,6 +15,9 @@ urlpatterns = [
     path("journeys/<slug:slug>/draft.json", views_builder.journey_export, name="journey-export"),
     path("journeys/<slug:slug>/import/", views_builder.journey_import, name="journey-import"),
     path("journeys/<slug:slug>/people/", views_people.journey_people, name="journey-people"),
+    path("journeys/+starters/", views_starting.journey_starters, name="journey-starters"),
+    path("journeys/<slug:slug>/results/", views_results.journey_results, name="journey-results"),
+    path("journeys/<slug:slug>/results.csv", views_results.journey_results_file, name="journey-results-file"),
     path("journeys/<slug:slug>/publish/", views.journey_publish, name="journey-publish"),
     path("journeys/<slug:slug>/pause/", views.journey_pause, name="journey-pause"),
     path("journeys/<slug:slug>/resume/", views.journey_resume, name="journey-resume"),

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from journeys.models import Journey
 from profiles.models import Person, PersonMerge
-from segments.models import Segment
+from segments.models import ComputedTrait, Segment
 from tests import build
 
 TREE = {
@@ -67,7 +67,9 @@ class World:
                 for slug in ("", "segment:vip", "viewed-and-left")
             ),
             f"{reverse('segments:segment-list')}?q=nothing",
+            *(f"/segments/+traits/{rest}" for rest in TRAIT_PAGES),
             reverse("journeys:journey-list"),
+            reverse("journeys:journey-starters"),
             *(f"/journeys/{self.journey.slug}/{rest}" for rest in JOURNEY_PAGES),
             reverse("connectors:template-list"),
             reverse("connectors:template-page", args=["t-1"]),
@@ -89,9 +91,11 @@ SEGMENT_PAGES = (
     "uses/",
     "build/",
 )
+TRAIT_PAGES = ("", "+new/", "tents/", "rfm/", "tents/delete/", "rfm/delete/")
 JOURNEY_PAGES = (
     "",
     "publish/",
+    "results/?days=365&window=1",
     *(f"?step={part}" for part in ("@entry", "@goal", "@exit", *(f"s{number}" for number in range(1, 16)))),
 )
 
@@ -193,6 +197,7 @@ def make_world() -> World:
     )
     merged = build.person(identities={"anonymous_id": "§zz1§"})
     segment = build.segment(slug="vip", name="§VIP§")
+    _traits()
     journey = build.journey(slug="third-visit", name="§Third visit§", document=told_journey())
     deliveries = _deliveries(person, journey)
     world = World(person=person, merged=merged, journey=journey, segment=segment, deliveries=deliveries)
@@ -202,6 +207,17 @@ def make_world() -> World:
     build.merged(old=merged, new=person)
     PersonMerge.objects.update(evidence={"identities": ["anonymous_id:§zz1§"]}, actor="§source§")
     return world
+
+
+def _traits() -> None:
+    tents = {"compute": "last", "event": "Product Viewed", "property": "§name§", "during": {"last": "P9D"}}
+    tents["where"] = [{"property": "§name§", "op": "contains", "value": "§T§"}]
+    fields = {"state": "paused", "built_at": build.NOON}
+    ComputedTrait.objects.create(key="tents", name="§Tents§", definition=tents, **fields)
+    rfm = {"compute": "rfm", "event": "Order Completed", "property": "revenue"}
+    ComputedTrait.objects.create(key="rfm", name="§RFM§", definition=rfm, build_total=9, build_done=4)
+    asked = {"language": 1, "if": {"trait": "rfm.recency", "op": "at_least", "value": 4}}
+    build.segment(slug="lately", name="§Lately§", condition=asked)
 
 
 def _events(world: World, *, source_id: int) -> None:
