@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from django.db import OperationalError, connection, transaction
-from psycopg import errors
+from django.db import connection
 from psycopg.sql import SQL, Literal
 
 from profiles.queries import PersonLine, people_by_id, people_count
 from segments.compiler import people_query
 from segments.domain.conditions import Condition
-from segments.queries import TooSlow, scanning, scope_of
+from segments.limits import limited
+from segments.queries import scanning, scope_of
 
 AT_ONCE: Final = 2.0  # seconds that somebody who types waits for a number
 IN_PEACE: Final = 20.0  # seconds that the exact number may take afterwards
@@ -91,16 +91,9 @@ def _counted(condition: Condition, *, now: datetime, people: Sequence[int] | Non
         addresses=Literal(ADDRESSES),
         sample=Literal(SAMPLE),
     )
-    try:
-        with scanning() if people is None else connection.cursor() as cursor, transaction.atomic():
-            cursor.execute("SELECT set_config('statement_timeout', %s, true)", [f"{seconds * 1000:.0f}ms"])
-            cursor.execute(statement)
-            count, willing, addresses, ids = cursor.fetchone()
-            cursor.execute("SET LOCAL statement_timeout TO DEFAULT")
-    except OperationalError as error:
-        if isinstance(error.__cause__, errors.QueryCanceled):
-            raise TooSlow from error
-        raise
+    with limited(seconds), scanning() if people is None else connection.cursor() as cursor:
+        cursor.execute(statement)
+        count, willing, addresses, ids = cursor.fetchone()
     return Counted(
         count=count,
         total=max(people_count().value, count),

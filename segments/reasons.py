@@ -4,9 +4,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db import OperationalError, connection, transaction
-from psycopg import errors
-
 from profiles.domain.history import PersonState
 from profiles.models import Identity, Person
 from profiles.store import load_events, load_histories, load_values
@@ -14,8 +11,9 @@ from segments.domain.conditions import Condition, reads
 from segments.domain.evaluate import EvaluationError, evaluate
 from segments.domain.explain import ReasonLine, explain
 from segments.domain.phrases import ENGLISH, Translator
+from segments.limits import limited
 from segments.live import Manual, load_stays
-from segments.queries import TooSlow, scope_of
+from segments.queries import scope_of
 
 _SECONDS: Final = 1.0  # what somebody with a very long history may cost
 
@@ -28,15 +26,8 @@ def reasons_of(
     Raises:
         TooSlow: one of them has done too much to be read in the time.
     """
-    try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SELECT set_config('statement_timeout', %s, true)", [f"{_SECONDS * 1000:.0f}ms"])
-            states = _states(condition, people, now=now)
-            cursor.execute("SET LOCAL statement_timeout TO DEFAULT")
-    except OperationalError as error:
-        if isinstance(error.__cause__, errors.QueryCanceled):
-            raise TooSlow from error
-        raise
+    with limited(_SECONDS):
+        states = states_of(condition, people, now=now)
     zone = scope_of(now=now).company_zone
     found: dict[int, Sequence[ReasonLine]] = {}
     for id_, state in states.items():
@@ -48,7 +39,8 @@ def reasons_of(
     return found
 
 
-def _states(condition: Condition, people: Sequence[int], *, now: datetime) -> dict[int, PersonState]:
+def states_of(condition: Condition, people: Sequence[int], *, now: datetime) -> dict[int, PersonState]:
+    """Read what a condition may ask of some people, without locking anybody."""
     states = {
         row.pk: PersonState(
             person_id=row.pk,

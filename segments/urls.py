@@ -10,6 +10,10 @@ urlpatterns = [
     path("segments/", views.segment_list, name="segment-list"),
     # A plus is in no slug: these are never a segment's own address.
     path("segments/+new/", views.segment_new, name="segment-new"),
+    path("segments/+traits/+new/", views.trait_new, name="trait-new"),
+    path("segments/+traits/+samples/", views.trait_samples, name="trait-samples"),
+    path("segments/+traits/<slug:key>/", views.trait_edit, name="trait-edit"),
+    path("segments/+traits/<slug:key>/state/", views.trait_state, name="trait-state"),
     path("segments/<slug:slug>/", views.segment_detail, name="segment-detail"),
     path("segments/<slug:slug>/edit/", views.segment_edit, name="segment-edit"),
     path("segments/<slug:slug>/publish/", views.segment_publish, name="segment-publish"),

@@ -14,6 +14,7 @@ from segments.models import Segment
 from segments.network import NetworkRefused
 from segments.queries import TooSlow
 from segments.services import SegmentInUse, SlugTaken, WrongState
+from segments.services.computing import TraitInUse
 
 
 class SegmentConflict(exceptions.APIException):
@@ -42,8 +43,8 @@ class Faults:
         if isinstance(error, WrongState):
             words = _("The segment is “%(state)s”; that cannot be done now.") % {"state": error.state}
             raise SegmentConflict(words) from error
-        if isinstance(error, SegmentInUse):
-            words = _("The segment is used in: %(segments)s.") % {"segments": ", ".join(error.by)}
+        if isinstance(error, SegmentInUse | TraitInUse):
+            words = _("It is used in: %(segments)s.") % {"segments": ", ".join(error.by)}
             raise SegmentConflict(words) from error
         if isinstance(error, TooSlow):
             words = _(

@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 
 from cdp_site.api import actor_of, role_required
 from cdp_site.web import Role
-from segments.api.answers import translator_now, valid
+from segments.api.answers import Faults, translator_now, valid
 from segments.domain.parse import ConditionError
 from segments.models import ComputedTrait
 from segments.services.computing import (
@@ -89,7 +89,8 @@ class ComputedTraitDetail(APIView):
     @extend_schema(responses={204: None})
     def delete(self, request: Request, key: str) -> Response:
         get_object_or_404(ComputedTrait, key=key)
-        delete_computed(key, actor=actor_of(request))
+        with Faults():
+            delete_computed(key, actor=actor_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

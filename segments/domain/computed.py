@@ -51,7 +51,7 @@ class Compute(StrEnum):
     RFM = "rfm"
 
 
-_WITHOUT_PROPERTY: Final = frozenset({Compute.COUNT, Compute.DAYS_SINCE})
+WITHOUT_PROPERTY: Final = frozenset({Compute.COUNT, Compute.DAYS_SINCE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +108,7 @@ def _compute(word: Json) -> Compute:
 
 
 def _path(text: Json, compute: Compute) -> Path:
-    if compute in _WITHOUT_PROPERTY:
+    if compute in WITHOUT_PROPERTY:
         if text is not None:
             raise ConditionError("property", gettext_noop("is not known here"))
         return ()

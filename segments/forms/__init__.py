@@ -1,5 +1,6 @@
 """Forms of conditions: a document becomes rows on a page and back, without loss."""
 
+from segments.forms.computed import ComputedForm, computed_for, computed_new, computed_sent
 from segments.forms.editor import JOURNEY, SEGMENT, ConditionEditor, Scope, editor_for, editor_sent
 from segments.forms.rows import BadForm, Row, from_state, to_state
 
@@ -7,9 +8,13 @@ __all__ = [
     "JOURNEY",
     "SEGMENT",
     "BadForm",
+    "ComputedForm",
     "ConditionEditor",
     "Row",
     "Scope",
+    "computed_for",
+    "computed_new",
+    "computed_sent",
     "editor_for",
     "editor_sent",
     "from_state",

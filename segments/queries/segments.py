@@ -61,6 +61,17 @@ def used_in(slug: str) -> list[Segment]:
     return list(Segment.objects.filter(id__in=asking).order_by("name", "id"))
 
 
+def segments_by_trait() -> dict[str, list[Segment]]:
+    """Trait key -> the segments whose conditions ask about it, by name."""
+    others = Segment.objects.exclude(state=Segment.State.ARCHIVED)
+    asked = {id_: reads(condition).trait_keys for id_, _slug, condition in conditions_in_force(others)}
+    found: dict[str, list[Segment]] = {}
+    for segment in Segment.objects.filter(id__in=[id_ for id_ in asked if asked[id_]]).order_by("name", "id"):
+        for key in asked[segment.pk]:
+            found.setdefault(key, []).append(segment)
+    return found
+
+
 def effects_of(segment: Segment, condition: Condition, *, now: datetime) -> list[Effect]:
     """Count the members of a segment, and of those that ask about it, before and after a change.
 

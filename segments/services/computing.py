@@ -9,6 +9,7 @@ from django.db import transaction
 from cdp_site import audit
 from segments.domain.computed import computed_json, parse_computed
 from segments.models import ComputedTrait
+from segments.queries import segments_by_trait
 from segments.revision import change_rules
 from segments.services.publishing import wake_builder
 
@@ -19,6 +20,15 @@ class KeyTaken(Exception):
     def __init__(self, key: str) -> None:
         super().__init__(key)
         self.key = key
+
+
+class TraitInUse(Exception):
+    """Segments ask about the trait."""
+
+    def __init__(self, *, key: str, by: list[str]) -> None:
+        super().__init__(f"{key} is used in {', '.join(by)}")
+        self.key = key
+        self.by = by  # slugs
 
 
 @transaction.atomic
@@ -73,9 +83,16 @@ def resume_computed(key: str, *, actor: str, now: datetime) -> ComputedTrait:
 
 @transaction.atomic
 def delete_computed(key: str, *, actor: str) -> None:
-    """Give a computed trait up. People keep the values they have."""
+    """Give a computed trait up. People keep the values they have.
+
+    Raises:
+        ComputedTrait.DoesNotExist: none has the key.
+        TraitInUse: segments ask about it, and would go on with values that get old.
+    """
     change_rules()
     trait = ComputedTrait.objects.select_for_update().get(key=key)
+    if users := [segment.slug for segment in segments_by_trait().get(key, ())]:
+        raise TraitInUse(key=key, by=users)
     trait.dues.all().delete()
     _record(actor, "computed_trait.delete", key, before={"definition": trait.definition}, after=None)
     trait.delete()

@@ -1,5 +1,6 @@
 """Pages of segments."""
 
+from segments.views.computed import trait_edit, trait_new, trait_samples, trait_state
 from segments.views.members import (
     segment_audit,
     segment_export,
@@ -30,4 +31,8 @@ __all__ = [
     "segment_publish",
     "segment_restore",
     "segment_state",
+    "trait_edit",
+    "trait_new",
+    "trait_samples",
+    "trait_state",
 ]

@@ -210,8 +210,8 @@ def make_world() -> World:
 
 
 def _traits() -> None:
-    tents = {"compute": "last", "event": "Product Viewed", "property": "§name§", "during": {"last": "P9D"}}
-    tents["where"] = [{"property": "§name§", "op": "contains", "value": "§T§"}]
+    tests = [{"property": "§name§", "op": "contains", "value": "§T§"}]
+    tents = {"compute": "last", "event": "Product Viewed", "property": "§name§", "where": tests}
     fields = {"state": "paused", "built_at": build.NOON}
     ComputedTrait.objects.create(key="tents", name="§Tents§", definition=tents, **fields)
     rfm = {"compute": "rfm", "event": "Order Completed", "property": "revenue"}

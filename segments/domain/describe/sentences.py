@@ -109,10 +109,10 @@ _BY: Final[Mapping[By, str]] = {
 
 def describe(condition: Condition, *, translator: Translator = ENGLISH) -> str:
     """Say a condition in words."""
-    return _Teller(translator).condition(condition, is_inner=False)
+    return Teller(translator).condition(condition, is_inner=False)
 
 
-class _Teller(Speaker):
+class Teller(Speaker):
     """Says conditions in one language."""
 
     def condition(self, condition: Condition, *, is_inner: bool = True) -> str:
