@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 from journeys.domain import nodes
 from journeys.domain.changes import Change, ChangeKind
 from journeys.domain.describe import KIND_LABELS, entry_summary, length_in_words, summary, trigger_title
-from journeys.domain.editing import ENTRY, EXIT, GOAL, SETTINGS, Spot, differences
+from journeys.domain.editing import ENTRY, EXIT, GOAL, SETTINGS, Difference, Spot
 from journeys.domain.editing.spots import MAIN, OF_GOAL
 from journeys.domain.layout import Place, Way, WayKind, columns, places, runs_out, steps_at, ways_of
 from journeys.domain.outline import Document, own
@@ -181,6 +181,7 @@ class Painter:
     numbers: JourneyNumbers
     templates: Mapping[str, str]  # names by slug
     marks: Mapping[str, str]  # step id or part -> what the draft does to it
+    new: frozenset[str] = frozenset()  # steps that nobody can have come to
     findings: Findings
 
     def canvas(self, document: Document) -> Canvas:
@@ -290,7 +291,7 @@ class Painter:
             kind=look.label if look else str(step.get("kind") or ""),
             title=title_of(step),
             summary=summary(read, templates=self.templates, translator=translation) if read else "",
-            figures=_figures(step, self.numbers.of(step_id)),
+            figures=[] if step_id in self.new else _figures(step, self.numbers.of(step_id)),
             mark=self.marks.get(step_id, ""),
             faults=self.findings.texts_of(step_id),
             warnings=self.findings.warnings_of(step_id),
@@ -371,15 +372,9 @@ def _figures(step: Document, numbers: StepNumbers) -> list[Figure]:
     return figures
 
 
-def marks_of(live: Document | None, draft: Document) -> dict[str, str]:
-    """What a draft does to each part of what is live, in a word or two; nothing while nothing is live."""
-    if live is None:
-        return {}
-    return {
-        each.part: _mark(each.kind)
-        for each in differences(live, draft)
-        if each.kind is not ChangeKind.REMOVED
-    }
+def marks_of(found: Sequence[Difference]) -> dict[str, str]:
+    """What a draft does to each part of what is live, in a word or two."""
+    return {each.part: _mark(each.kind) for each in found if each.kind is not ChangeKind.REMOVED}
 
 
 def mark_of(change: Change) -> str:

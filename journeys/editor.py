@@ -70,10 +70,12 @@ def view_of(journey: Journey, *, now: datetime) -> View:
     live = journey.live_version.document if journey.live_version else None
     numbers = numbers_of(journey, since=now - timedelta(days=NUMBERS_DAYS)) if live else NO_NUMBERS
     findings = findings_of(journey.draft, company_has_caps=bool(company_rules().caps))
+    found = differences(live, journey.draft) if live is not None else []
     painter = Painter(
         numbers=numbers,
         templates=dict(Template.objects.values_list("slug", "name")),
-        marks=marks_of(live, journey.draft),
+        marks=marks_of(found),
+        new=frozenset(each.part for each in found if each.kind is ChangeKind.ADDED),
         findings=findings,
     )
     return View(

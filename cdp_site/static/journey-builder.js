@@ -12,13 +12,17 @@ const values = (given) => { const data = new FormData(); for (const [name, value
 
 // -- requests, in order: each names the revision that the answer before it brought
 
-let tail = Promise.resolve(), last = null;
+let tail = Promise.resolve(), last = null, typedBefore = null;
 const queued = (task) => { tail = tail.then(task).catch(() => {}); return tail; };
 const send = async (path, data) => {
   last = { path, data };
   await htmx.ajax("POST", address + path, { source: journey, target: journey, swap: "none", values: data });
 };
-const post = (path, data) => queued(() => { data.set("revision", one("#j-bar").dataset.revision); return send(path, data); });
+const post = (path, data, fields = null) => queued(() => {
+  data.set("revision", one("#j-bar").dataset.revision);
+  typedBefore = fields;
+  return send(path, data);
+});
 const perform = (verb, given = {}) => { flush(); return post(`do/${verb}/`, values({ selected: selected(), ...given })); };
 
 // -- the panel: what is typed is saved 350 ms after the last key
@@ -33,7 +37,7 @@ const save = (button = null, rebuild = false) => {
   if (button?.name) data.set(button.name, button.value);
   if (rebuild) data.set("rebuild", "1");
   const fields = new Map(all("[id][name]", form).map((field) => [field.id, valueOf(field)]));
-  return queued(() => { typedBefore = rebuild ? fields : null; }).then(() => post(`parts/${encodeURIComponent(form.dataset.part)}/`, data));
+  return post(`parts/${encodeURIComponent(form.dataset.part)}/`, data, rebuild ? fields : null);
 };
 const flush = () => { if (timer) save(); };
 const valueOf = (field) => field.type === "checkbox" || field.type === "radio" ? field.checked : field.value;
@@ -56,7 +60,7 @@ document.addEventListener("change", (event) => {
 addEventListener("beforeunload", (event) => { if (timer) { save(); event.preventDefault(); } });
 
 // What is typed while a new panel is on its way is put back into it.
-let typedBefore = null, typed = [];
+let typed = [];
 document.addEventListener("htmx:oobBeforeSwap", (event) => {
   if (event.detail.target.id !== "panel" || !typedBefore) return;
   typed = all("#part-form [id][name]").filter((field) => field.tagName !== "BUTTON" && typedBefore.has(field.id) && typedBefore.get(field.id) !== valueOf(field)).map((field) => [field.id, valueOf(field)]);
@@ -144,7 +148,7 @@ document.addEventListener("submit", (event) => {
   } else if (button?.dataset.do) {
     event.preventDefault();
     CLICKS[button.dataset.do](button);
-  } else if (form.id === "part-form") {
+  } else if (form.matches("#part-form")) {
     event.preventDefault();
     const menu = button?.closest(".rule-menu");
     if (menu) menu.open = false;
@@ -241,6 +245,7 @@ document.addEventListener("dragstart", (event) => {
   drag = kind ? { kind: kind.dataset.kind } : { id: card.dataset.card, node: card.closest(".j-node") };
   event.dataTransfer.effectAllowed = kind ? "copy" : "move";
   event.dataTransfer.setData("text/plain", drag.kind ?? drag.id);
+  if (card) event.dataTransfer.setDragImage(card, 40, 20); // not the link that was taken hold of
   setTimeout(() => { journey.classList.add("j-dragging"); drag?.node?.classList.add("j-moving"); });
 });
 const slotUnder = (event) => { const slot = event.target.closest?.(".slot"); return drag && slot && !drag.node?.contains(slot) ? slot : null; };

@@ -106,7 +106,7 @@ const show = (card, how = "nearest") => {
   } else card.scrollIntoView({ block: how, inline: how });
 };
 
-document.addEventListener("journey:show", (event) => show(event.target, event.detail));
+document.addEventListener("journey:show", (event) => show(event.target, event.detail ?? "nearest"));
 
 one(".j-zoombar").hidden = false;
 apply();

@@ -51,7 +51,7 @@ def story(shop: str) -> str:
 
 
 def card(page: Page, name: str) -> Locator:
-    return page.locator("#canvas").get_by_role("link", name=re.compile(name))
+    return page.locator(".j-open").and_(page.get_by_role("link", name=re.compile(name)))
 
 
 def panel(page: Page) -> Locator:
@@ -86,7 +86,7 @@ def test_abandoned_cart__from_blank_by_mouse(page: Page, shop: str, sign_in: Sig
     sign_in(Role.MARKETER)
     page.goto(shop)
     page.get_by_role("link", name="New journey").first.click()
-    page.get_by_label("Name").fill("Abandoned cart")
+    page.get_by_label("Name", exact=True).fill("Abandoned cart")
     page.get_by_text("Something happens").click()
     page.get_by_role("button", name="Create the journey").click()
 
