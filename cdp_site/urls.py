@@ -27,12 +27,14 @@ from cdp_site.pages import (
     settings_api,
     settings_pages,
     trait_pages,
+    try_pages,
 )
 from cdp_site.web import public_page, staff_page
 
 urlpatterns = [
     path("", overview.overview, name="overview"),
     path("people/<uuid:uuid>/", person.person_page, name="person"),
+    path("people/<uuid:uuid>/why/", person.person_why_choose, name="person-why-choose"),
     path("people/<uuid:uuid>/why/<slug:slug>/", person.person_why, name="person-why"),
     path("operations/", operations.operations, name="operations"),
     path("operations/dead-letters/", operations.dead_letters, name="dead-letters"),
@@ -48,6 +50,8 @@ urlpatterns = [
     path("segments/+traits/", trait_pages.trait_list, name="trait-list"),
     path("segments/+traits/<slug:key>/delete/", trait_pages.trait_delete, name="trait-delete"),
     path("segments/<slug:slug>/uses/", segment_parts.segment_uses, name="segment-uses"),
+    path("journeys/<slug:slug>/try/", try_pages.journey_try, name="journey-try"),
+    path("journeys/<slug:slug>/why/", try_pages.journey_why, name="journey-why"),
     path("journeys/<slug:slug>/backtest/", backtest_pages.backtest_list, name="backtest-list"),
     path("journeys/<slug:slug>/backtest/<int:pk>/", backtest_pages.backtest_page, name="backtest-page"),
     path(

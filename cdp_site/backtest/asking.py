@@ -19,7 +19,7 @@ from cdp_site.pipeline.rules import Rules, rules_of
 from journeys.domain.entering import Action, EntryDecision, PastRun, admit, enter, occasion
 from journeys.domain.nodes import ApiEntry, DateEntry, ScheduleEntry, SegmentEntry
 from journeys.live import LiveVersion
-from journeys.models import Decision, Journey, Run
+from journeys.models import Journey, Run
 from profiles.domain.arrival import Arrived
 from profiles.domain.facts import Event, Json
 from profiles.models import Person
@@ -259,10 +259,3 @@ def _last_message(player: Player, version: LiveVersion) -> Event | None:
         return None
     messages = [item for item in player.past.messages if name_fits(item.name, wanted=on.name)]
     return messages[-1].event() if messages else None
-
-
-def was_decided(person: Person, journey: Journey, *, until: datetime | None) -> bool:
-    """Whether the ledger says anything about the person's entering."""
-    rows = Decision.objects.filter(person_id=person.pk, journey_id=journey.pk)
-    rows = rows.filter(outcome__in=["entered", "not_entered"])
-    return (rows.filter(at__lte=until) if until else rows).exists()

@@ -11,7 +11,7 @@ from django.db.models import Count, Min
 from django.utils.translation import gettext as _
 from django_q.models import Failure
 
-from cdp_site.models import Heartbeat
+from cdp_site.models import BackTest, Heartbeat
 from cdp_site.pipeline.housekeeping import stray_events
 from connectors.models import Connection, Delivery, Destination, Source
 from journeys.models import Journey, Run
@@ -236,10 +236,15 @@ def destination_name(name: str) -> str:
 
 
 def task_failures() -> list[dict[str, Any]]:
-    """The latest tasks of the clusters that ended in an error."""
-    return list(
-        Failure.objects.order_by("-stopped").values("name", "func", "stopped", "result")[:FAILURES_SHOWN]
-    )
+    """The latest tasks of the clusters, and back-tests, that ended in an error."""
+    tasks = Failure.objects.order_by("-stopped").values("name", "func", "stopped", "result")
+    failed = BackTest.objects.filter(state=BackTest.State.FAILED).order_by("-finished_at")
+    backtests = [
+        {"name": str(row), "func": str(row), "stopped": row.finished_at, "result": row.error}
+        for row in failed[:FAILURES_SHOWN]
+    ]
+    found = sorted([*tasks[:FAILURES_SHOWN], *backtests], key=lambda one: one["stopped"], reverse=True)
+    return found[:FAILURES_SHOWN]
 
 
 def open_letter_count() -> int:

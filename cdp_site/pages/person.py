@@ -11,14 +11,17 @@ from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.dateparse import parse_date
+from django.utils.dateparse import parse_date, parse_datetime
 from django.views.decorators.http import require_safe
 
-from cdp_site.pages.person_queries import profile_of, story_of
+from cdp_site.backtest.asking import why_not
+from cdp_site.pages.person_queries import Story, profile_of, story_of
 from cdp_site.pages.timeline import Cursor, Group, Line, Wanted, entries_of, line_of
 from cdp_site.pages.timeline.decisions import decision_sentence
 from cdp_site.pages.timeline.phrases import GROUP_NAMES, SYMBOLS, merge_words, reasons
+from cdp_site.pages.why_words import asked_lines, why_sentence
 from cdp_site.web import StaffRequest, page_or_part, staff_page, wants_part
+from journeys.domain.definition import JourneyError
 from journeys.models import Journey
 from profiles.models import Person
 from profiles.queries import person_ids_of, person_of
@@ -44,17 +47,19 @@ def person_page(request: StaffRequest, uuid: UUID) -> HttpResponse:
         return HttpResponseRedirect(reverse("person", args=[person.uuid]))
     context = _timeline(request, person)
     if not wants_part(request):
-        context |= {"profile": profile_of(person)}
+        names = Journey.objects.order_by("name").values_list("slug", "name")
+        context |= {"profile": profile_of(person), "journeys": names}
     return page_or_part(request, page="pages/person.html", part="pages/_timeline.html", context=context)
 
 
 @staff_page()
 @require_safe
 def person_why(request: StaffRequest, uuid: UUID, slug: str) -> HttpResponse:
-    """Show what a journey decided about a person, with the reasons of each decision."""
+    """Show what a journey decided about a person by a moment, with reasons; or what kept them out of it."""
     person = _person_or_404(uuid)
-    journey = get_object_or_404(Journey, slug=slug)
-    story = story_of(person, journey=journey)
+    journey = get_object_or_404(Journey.objects.select_related("live_version"), slug=slug)
+    at, is_draft = _moment(request.GET.get("at", "")), request.GET.get("version") == "draft"
+    story = story_of(person, journey=journey, until=at)
     decided = [
         {
             "at": decision.at,
@@ -66,8 +71,48 @@ def person_why(request: StaffRequest, uuid: UUID, slug: str) -> HttpResponse:
         }
         for decision in reversed(story.decisions)
     ]
-    context = {"profile": profile_of(person), "person": person, "journey": journey, "decided": decided}
+    context = {
+        "profile": profile_of(person),
+        "person": person,
+        "journey": journey,
+        "decided": [] if is_draft else decided,
+        "at": at,
+        "is_draft": is_draft,
+        "kept_out": _kept_out(person, journey, at=at, is_draft=is_draft, story=story),
+    }
     return render(request, "pages/person_why.html", context)
+
+
+def _kept_out(
+    person: Person, journey: Journey, *, at: datetime | None, is_draft: bool, story: Story
+) -> dict[str, Any] | None:
+    """Why they did not enter; None where they did, or nobody can tell."""
+    if story.has_entered and not is_draft:
+        return None
+    try:
+        why = why_not(person, journey, at=at or timezone.now(), is_draft=is_draft)
+    except JourneyError:
+        return None
+    return {"sentence": why_sentence(why), "asked": asked_lines(why), "now": reasons(why.tree)}
+
+
+def _moment(text: str) -> datetime | None:
+    """A moment as a form gives it, in the reader's zone."""
+    try:
+        found = parse_datetime(text)
+    except ValueError:  # well formed, but no moment of the calendar
+        return None
+    if found is None or not 1970 < found.year < 9999:
+        return None
+    return timezone.make_aware(found) if found.tzinfo is None else found
+
+
+@staff_page()
+@require_safe
+def person_why_choose(request: StaffRequest, uuid: UUID) -> HttpResponse:
+    """Lead to what the journey that was chosen decided about a person."""
+    journey = get_object_or_404(Journey, slug=request.GET.get("journey", ""))
+    return HttpResponseRedirect(reverse("person-why", args=[_person_or_404(uuid).uuid, journey.slug]))
 
 
 def _person_or_404(uuid: UUID) -> Person:

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.http import Http404
+from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
@@ -15,10 +16,13 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from cdp_site.api import NewestFirst, role_required
+from cdp_site.backtest.asking import why_not
 from cdp_site.pages.person_queries import Profile, Story, profile_of, story_of
 from cdp_site.pages.timeline import Cursor, Group, Wanted, entries_of, line_of
 from cdp_site.pages.timeline.decisions import decision_sentence
 from cdp_site.pages.timeline.phrases import reasons
+from cdp_site.pages.why_words import why_sentence
+from journeys.domain.definition import JourneyError
 from journeys.models import Journey
 from profiles.models import Person, PersonTotal
 from profiles.queries import (
@@ -223,7 +227,11 @@ class PersonTimeline(APIView):
 
 
 class PersonWhy(APIView):
-    """Tell what a journey decided about a person, oldest first, with the reasons."""
+    """Tell what a journey decided about a person, oldest first, with the reasons; or what kept them out.
+
+    Where nothing was decided, or the draft is asked about, what could have let the person in is asked about
+    now, with what was known of them at each time.
+    """
 
     permission_classes = [role_required()]
 
@@ -231,20 +239,58 @@ class PersonWhy(APIView):
         parameters=[
             OpenApiParameter("journey", str, required=True, description="Slug of the journey."),
             OpenApiParameter("at", datetime, description="Only what was decided until then."),
+            OpenApiParameter("version", str, enum=["live", "draft"], description="What is live by default."),
         ],
         responses=WhyOutput,
     )
     def get(self, request: Request, uuid: UUID) -> Response:
         person = _person_or_404(uuid)
-        journey = Journey.objects.filter(slug=request.query_params.get("journey", "")).first()
+        slug = request.query_params.get("journey", "")
+        journey = Journey.objects.select_related("live_version").filter(slug=slug).first()
         if journey is None:
             raise serializers.ValidationError({"journey": [_("There is no journey with this slug.")]})
-        story = story_of(person, journey=journey, until=_moment(request))
+        at = _moment(request)
+        story = story_of(person, journey=journey, until=at)
+        is_draft = request.query_params.get("version") == "draft"
+        if is_draft or not has_decided_entry(story):
+            told = _kept_out(person, journey, at=at, is_draft=is_draft, story=story)
+            if told is not None:
+                return Response(told)
         return Response(
             WhyOutput(
                 {"entered": story.has_entered, "sentence": sentence_of(story), "decisions": story.decisions}
             ).data
         )
+
+
+def has_decided_entry(story: Story) -> bool:
+    """Whether the ledger says anything of the person's entering."""
+    return any(one.outcome in ("entered", "not_entered") for one in story.decisions)
+
+
+def _kept_out(
+    person: Person, journey: Journey, *, at: datetime | None, is_draft: bool, story: Story
+) -> Mapping[str, Any] | None:
+    """What kept somebody out; None where the journey's document cannot be asked."""
+    try:
+        why = why_not(person, journey, at=at or timezone.now(), is_draft=is_draft)
+    except JourneyError:
+        return None
+    decided = [
+        {
+            "at": one.at,
+            "step": "",
+            "outcome": one.decision.ledger.outcome.value,
+            "reason": one.decision.ledger.reason,
+            "tree": one.decision.ledger.tree,
+        }
+        for one in reversed(why.asked)
+        if one.decision is not None
+    ]
+    decisions: Sequence[Any] = story.decisions if story.decisions and not is_draft else decided
+    return WhyOutput(
+        {"entered": False, "sentence": why_sentence(why).striptags(), "decisions": decisions}
+    ).data
 
 
 def sentence_of(story: Story) -> str:

@@ -195,6 +195,18 @@ class TestWhy:
         assert (found["entered"], found["decisions"]) == (False, [])
         assert found["sentence"].startswith("Nothing was decided")
 
+    def test_kept_out(self, api: Client, person: Person) -> None:
+        step = {"id": "x", "kind": "exit"}
+        entry = {"on": {"event": "Cart"}, "if": {"trait": "plan", "op": "is", "value": "gold"}}
+        journey = build.journey(slug="j", document={"language": 1, "entry": entry, "steps": [step]})
+        assert "(Cart) did not come from" in self.why(api, person, journey=journey.slug)["sentence"]
+        build.event(person=person, name="Cart", at=build.NOON)
+        found = self.why(api, person, journey="j", at="2026-11-23T13:00:00Z")
+        assert found["entered"] is False
+        assert "Did not enter the journey" in found["sentence"]
+        assert [(one["outcome"], one["reason"]) for one in found["decisions"]] == [("not_entered", "filter")]
+        assert found["decisions"][0]["tree"]["needed"]["value"] == "gold"
+
     def test_up_to_a_moment(self, api: Client, person: Person) -> None:
         journey = build.journey(slug="j")
         build.decision(journey=journey, person=person)

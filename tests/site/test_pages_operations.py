@@ -188,9 +188,9 @@ class TestPage:
             build.inbox_row(lane=number)
             build.connection()
             build.delivery(person=build.person(), state="dead")
-        with django_assert_num_queries(4 + 19):
+        with django_assert_num_queries(4 + 20):
             client.get(reverse("operations"))
-        with django_assert_num_queries(4 + 17):
+        with django_assert_num_queries(4 + 18):
             client.get(reverse("operations"), headers={"HX-Request": "true"})
 
     def test_letters_in_pages(self, client: Client) -> None:

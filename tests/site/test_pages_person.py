@@ -126,7 +126,7 @@ class TestPerson:
             for number in range(size):
                 build.event(person=world.person, at=build.NOON - timedelta(minutes=number))
                 build.membership(segment=build.segment(), person=world.person)
-            with django_assert_num_queries(FRAME + ZONE + 10):
+            with django_assert_num_queries(FRAME + ZONE + 11):
                 service.get(page(world.person))
 
     def test_more_of_the_timeline__costs_only_the_timeline(

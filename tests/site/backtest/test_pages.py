@@ -10,11 +10,11 @@ from cdp_site.backtest.services import play_waiting
 from cdp_site.models import BackTest
 from cdp_site.web import Role
 from journeys.models import Journey
-from journeys.services import create_journey
+from journeys.services import create_journey, publish_journey
 from tests import build
 from tests.site.backtest.test_services import DOCUMENT
 from tests.site.pipeline.campaign import World
-from tests.site.pipeline.drive import identify, track
+from tests.site.pipeline.drive import identify, person_of, track
 
 pytestmark = pytest.mark.django_db
 
@@ -66,3 +66,40 @@ def test_refused__called_off__and_roles(marketer: Client, now: datetime) -> None
     Journey.objects.update(draft={"language": 1})
     marketer.post("/journeys/cart/backtest/", {"weeks": "2"})
     assert BackTest.objects.count() == 1
+
+
+def test_try_out__shows_the_way_and_the_mail(marketer: Client, now: datetime) -> None:
+    page = marketer.get("/journeys/cart/try/?person=anna").content.decode()
+    assert 'value="anna"' in page
+    assert 'name="name" value="Cart"' in page
+    sent = {
+        "person": "anna@example.com",
+        "begin": "events",
+        "name": ["Cart", "", ""],
+        "after": ["1", "0", "0"],
+        "unit": ["hours", "days", "days"],
+        "properties": ["value = 60", "", ""],
+    }
+    html = marketer.post("/journeys/cart/try/", sent).content.decode()
+    for text in ("Came to the end of the journey", "decided to send", "j-mark", ">Hi<"):
+        assert text in html, text
+    assert "sent nothing" in marketer.post("/journeys/cart/try/", {**sent, "person": "bert"}).content.decode()
+    assert "Nobody has this" in marketer.post("/journeys/cart/try/", {**sent, "person": "x"}).content.decode()
+    bad = marketer.post("/journeys/cart/try/", {**sent, "properties": ["60", "", ""]}).content.decode()
+    assert "Write one property a line" in bad
+
+
+def test_why__of_the_journey_and_the_person(marketer: Client, now: datetime) -> None:
+    publish_journey("cart", actor="mia", now=now)
+    anna = person_of("anna")
+    assert marketer.get("/journeys/cart/why/").status_code == 200
+    assert "Nobody has this" in marketer.get("/journeys/cart/why/?person=x").content.decode()
+    address = marketer.get("/journeys/cart/why/?person=anna").headers["Location"]
+    assert address == f"/people/{anna.uuid}/why/cart/"
+    assert "nobody could enter it at that time" in marketer.get(address).content.decode()
+    before = (now - timedelta(days=3)).strftime("%Y-%m-%dT%H:%M")
+    assert "did not come from" in marketer.get(f"{address}?at={before}").content.decode()
+    assert "Would enter the draft" in marketer.get(f"{address}?version=draft").content.decode()
+    assert "Why not in it?" in marketer.get(f"/people/{anna.uuid}/").content.decode()
+    chosen = marketer.get(f"/people/{anna.uuid}/why/?journey=cart")
+    assert chosen.headers["Location"] == address

@@ -1,0 +1,109 @@
+"""Why somebody did not enter a journey, in sentences."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from django.utils import translation
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+from markupsafe import Markup
+
+from cdp_site.backtest.asking import Asked, Obstacle, WhyNot
+from cdp_site.jinja import moment
+from cdp_site.pages.timeline.decisions import decision_sentence
+from cdp_site.pages.timeline.events import fill
+from cdp_site.pages.timeline.phrases import reasons
+from journeys.domain.definition import JourneyError, parse_journey
+from journeys.domain.describe import trigger_summary, trigger_title
+
+_SENTENCES: Final[Mapping[Obstacle, str]] = {
+    Obstacle.NOTHING: gettext_noop("Entered <b>%(journey)s</b> on %(entered)s."),
+    Obstacle.NOBODY: gettext_noop("Nothing is stored of this person."),
+    Obstacle.NO_MESSAGE: gettext_noop(
+        "Did not enter <b>%(journey)s</b>: what it waits for (%(trigger)s) did not come from %(since)s "
+        "to %(at)s."
+    ),
+    Obstacle.NO_MATCH: gettext_noop(
+        "Did not enter <b>%(journey)s</b>: messages came, but none as its entry asks for them (%(trigger)s)."
+    ),
+    Obstacle.TOO_LATE: gettext_noop(
+        "Did not enter <b>%(journey)s</b>: the message came more than a day late, and history lets nobody in."
+    ),
+    Obstacle.NOT_LIVE: gettext_noop(
+        "Did not enter <b>%(journey)s</b>: everything held, but nobody could enter it at that time."
+    ),
+    Obstacle.NOT_CALLED: gettext_noop(
+        "Did not enter <b>%(journey)s</b>: nothing that people do lets them in (%(trigger)s), and nobody was "
+        "called in from %(since)s to %(at)s."
+    ),
+}
+_WOULD: Final = gettext_noop("Would enter the draft of <b>%(journey)s</b>.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedLine:
+    """One thing that could have let somebody in, as it is told."""
+
+    at: datetime
+    name: str
+    sentence: Markup
+    why: Sequence[Any]
+
+
+def why_sentence(why: WhyNot) -> Markup:
+    """Sum the answer up."""
+    if why.obstacle is Obstacle.REFUSED:
+        return _asked(why, next(one for one in why.asked if one.decision is not None))
+    message = _SENTENCES[why.obstacle]
+    if why.obstacle is Obstacle.NOTHING and (why.is_draft or why.last_entered_at is None):
+        message = _WOULD
+    said = {
+        "journey": why.journey.name,
+        "trigger": _trigger(why, is_full=why.obstacle is Obstacle.NO_MATCH),
+        "since": moment(why.since),
+        "at": moment(why.at),
+        "entered": moment(why.last_entered_at) if why.last_entered_at else "",
+    }
+    return fill(_(message), {key: said[key] for key in said if f"%({key})s" in message})
+
+
+def asked_lines(why: WhyNot) -> list[AskedLine]:
+    """What came that could have let somebody in, the latest first."""
+    return [
+        AskedLine(
+            at=one.at,
+            name=one.name,
+            sentence=_asked(why, one),
+            why=reasons(one.decision.ledger.tree) if one.decision else [],
+        )
+        for one in why.asked
+    ]
+
+
+def _asked(why: WhyNot, one: Asked) -> Markup:
+    if one.decision is None:
+        said = {"name": one.name, "trigger": _trigger(why, is_full=True)}
+        return fill(_("<b>%(name)s</b> came, but not as the entry asks for it: %(trigger)s"), said)
+    ledger = one.decision.ledger
+    return decision_sentence(
+        {
+            "outcome": ledger.outcome.value,
+            "reason": ledger.reason,
+            "journey": why.journey.name,
+            "tree": ledger.tree,
+        }
+    )
+
+
+def _trigger(why: WhyNot, *, is_full: bool = False) -> str:
+    document = why.journey.draft
+    if not why.is_draft and why.journey.live_version is not None:
+        document = why.journey.live_version.document
+    try:
+        on = parse_journey(document).entry.on
+    except JourneyError:
+        return ""
+    words = trigger_summary if is_full else trigger_title
+    return words(on, translator=translation)
