@@ -1,13 +1,15 @@
 """Writing rules: a new one, the draft of a segment, and putting it in force."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlencode
+from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpResponse, HttpResponseBadRequest, HttpResponseRedirect
+from django.http import Http404, HttpResponse, HttpResponseBadRequest, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone, translation
@@ -16,10 +18,12 @@ from django.views.decorators.http import require_http_methods
 from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 
 from cdp_site.web import Role, StaffRequest, page_or_part, staff_page, wants_part, with_toast
+from profiles.queries import person_of
 from segments.counting import Counted, estimate_people
 from segments.domain.conditions import Condition
 from segments.domain.describe import describe
 from segments.domain.parse import ConditionError, parse_condition
+from segments.domain.values import Json
 from segments.drafting import (
     DraftConflict,
     Rule,
@@ -30,6 +34,7 @@ from segments.drafting import (
     unfinished_rows,
 )
 from segments.forms import BadForm, ConditionEditor, editor_for, editor_sent, from_state, to_state
+from segments.likeness import condition_like
 from segments.models import Segment
 from segments.network import NetworkRefused
 from segments.queries import Effect, TooSlow, effects_of, sentence_of, used_in
@@ -39,7 +44,9 @@ from segments.starters import STARTERS, starter_of
 PAGE = "segments/segment_write.html"
 PART = "segments/_rule.html"
 LONGEST_NAME = 120
+EMPTY: Final[dict[str, Any]] = {"all": []}
 _NAME = "name"
+_UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,13 +71,24 @@ def segment_new(request: StaffRequest) -> HttpResponse:
     start = request.GET.get("from")
     if start is None:
         return render(request, "segments/segment_start.html", {"starters": _starters()})
-    starter = starter_of(start)
-    condition, name = (starter.condition, str(starter.name)) if starter else ({"all": []}, "")
-    if start.startswith("segment:"):
-        other = get_object_or_404(Segment, slug=start.removeprefix("segment:"))
-        condition, name = other.condition["if"], _("Copy of %(name)s") % {"name": other.name}
-    page = _Page(editor=editor_for(condition), name=name[:LONGEST_NAME], is_dirty=bool(name))
+    condition, name = _begun(start)
+    page = _Page(editor=editor_for(condition), name=name[:LONGEST_NAME], is_dirty=condition != EMPTY)
     return _shown(request, page)
+
+
+def _begun(start: str) -> tuple[Json, str]:
+    """The condition and the name to start with."""
+    kind, _colon, key = start.partition(":")
+    if kind == "segment":
+        other = get_object_or_404(Segment, slug=key)
+        return other.condition["if"], _("Copy of %(name)s") % {"name": other.name}
+    if kind == "person":
+        person = person_of(UUID(key)) if _UUID.fullmatch(key) else None
+        if person is None:
+            raise Http404(start)
+        return condition_like(person, now=timezone.now()), ""
+    starter = starter_of(start)
+    return (starter.condition, str(starter.name)) if starter else (EMPTY, "")
 
 
 def _starters() -> list[dict[str, Any]]:

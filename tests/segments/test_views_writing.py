@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from cdp_site.models import AuditEntry
 from cdp_site.web import Role
-from profiles.models import EventName
+from profiles.models import EventName, KnownProperty
 from segments.counting import count_people, estimate_people
 from segments.domain.parse import parse_condition
 from segments.drafting import fingerprint_of, unfinished_rows
@@ -99,6 +99,19 @@ class TestWriting:
         page = text(staff, "/segments/+new/")
         assert len(STARTERS) >= 12
         assert all(str(one.name) in page for one in STARTERS)
+
+    def test_start__like_a_person(self, staff: Client) -> None:
+        person = build.person(traits={"plan": "plus"})
+        places = {"types": {"text": 10}, "seen": 10, "last_seen_at": build.NOON}
+        KnownProperty.objects.create(path="plan", values={'"plus"': 2, '"free"': 8}, **places)
+        build.event(person=person, name="Order Completed", at=timezone.now())
+        build.membership(segment=build.segment(slug="vip"), person=person)
+        assert f"?from=person:{person.uuid}" in text(staff, f"/people/{person.uuid}/")
+        page = text(staff, f"/segments/+new/?from=person:{person.uuid}")
+        for row in ("r2|r1|trait", "r3|r1|event", "r4|r1|segment"):
+            assert row in page
+        for nobody in ("x", "00000000-0000-0000-0000-000000000000"):
+            assert staff.get(f"/segments/+new/?from=person:{nobody}").status_code == 404
 
     @pytest.mark.parametrize("starter", STARTERS, ids=lambda one: one.slug)
     def test_starter__can_be_counted(self, staff: Client, starter: Any) -> None:
