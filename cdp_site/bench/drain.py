@@ -5,19 +5,18 @@ and is decided in full and written (a membership, or a run with its ledger and a
 this process and of its database backend counts, so that a second core doubles the figure.
 """
 
-import os
 import random
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from uuid import uuid4
 
 import msgspec
 from django.db import connection
 
+from cdp_site.bench.running import cpu_of
 from cdp_site.pipeline import drain_lane
 from cdp_site.pipeline.rules import forget_rules
 from connectors.models import Connection, Source
@@ -187,9 +186,9 @@ def _copy(events: int) -> int:
 def _timed(what: str, work: object) -> DrainRow:
     assert callable(work)
     pid = connection.connection.info.backend_pid
-    own, backend = time.process_time(), _cpu_of(pid)
+    own, backend = time.process_time(), cpu_of(pid)
     events = work()
-    python, database = time.process_time() - own, _cpu_of(pid) - backend
+    python, database = time.process_time() - own, cpu_of(pid) - backend
     return DrainRow(
         what=what,
         events=events,
@@ -197,8 +196,3 @@ def _timed(what: str, work: object) -> DrainRow:
         python_us=1e6 * python / events,
         database_us=1e6 * database / events,
     )
-
-
-def _cpu_of(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

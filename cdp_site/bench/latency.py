@@ -78,11 +78,11 @@ def measure(*, seconds: float = 15, rates: Sequence[int] = tuple(GOALS_MS)) -> l
     )
     commit = _one_row_a_commit()
     rows = [_row("PostgreSQL: one row a commit", commit, commit=commit)]
-    _publish_journey()
+    publish_probed()
     with running_product() as (port, _):
-        _times(port, key=source.write_key, rate=rates[0], seconds=_WARM_UP)
+        response_times(port, key=source.write_key, rate=rates[0], seconds=_WARM_UP)
         for rate in rates:
-            times = _times(port, key=source.write_key, rate=rate, seconds=seconds)
+            times = response_times(port, key=source.write_key, rate=rate, seconds=seconds)
             what = f"event to outbox row at {rate} a second"
             rows.append(_row(what, times, commit=commit, goal=GOALS_MS.get(rate)))
     return rows
@@ -115,7 +115,7 @@ def _one_row_a_commit(count: int = 300) -> list[float]:
     return sorted(times)
 
 
-def _publish_journey() -> None:
+def publish_probed() -> None:
     """Publish by the tables: what is measured is not the doors for it."""
     Connection.objects.get_or_create(
         slug="bench-off", defaults={"name": "Never called", "kind": "crm", "is_active": False}
@@ -137,7 +137,9 @@ def _publish_journey() -> None:
     RulesRevision.objects.update_or_create(id=1, defaults={"revision": time.time_ns() // 1000})
 
 
-def _times(port: int, *, key: str, rate: int, seconds: float, patience: float = _PATIENCE) -> list[float]:
+def response_times(
+    port: int, *, key: str, rate: int, seconds: float, patience: float = _PATIENCE
+) -> list[float]:
     """Send events at a steady rate; give the seconds until each one's row was there, in order of length."""
     probes = _Probes(
         mark=f"{rate}-{uuid4().hex[:8]}", rate=rate, count=int(rate * seconds), began=time.monotonic() + 0.1

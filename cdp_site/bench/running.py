@@ -1,5 +1,6 @@
 """The product as it runs, started for a measurement and ended with it, however that ends."""
 
+import os
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -31,3 +32,9 @@ def running_product() -> Iterator[tuple[int, int]]:
         ) as product,
     ):
         yield port, product.pid
+
+
+def cpu_of(pid: int) -> float:
+    """The seconds of processor time that a process has taken."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

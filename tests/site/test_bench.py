@@ -69,14 +69,14 @@ def door(*, status: int = 200, take: Callable[[str], None] | None = None) -> Ite
 def test_latency__names_events_without_a_row_and_ends() -> None:
     began = time.monotonic()
     with door() as port, pytest.raises(Missed, match=re.escape("4 of 4 events sent at 40 a second")):
-        latency._times(port, key="k", rate=40, seconds=0.1, patience=0.2)
+        latency.response_times(port, key="k", rate=40, seconds=0.1, patience=0.2)
     assert time.monotonic() - began < 10
 
 
 @pytest.mark.django_db
 def test_latency__a_door_that_refuses_ends_it_at_once() -> None:
     with door(status=401) as port, pytest.raises(Missed, match="401"):
-        latency._times(port, key="wrong", rate=40, seconds=0.1, patience=60)
+        latency.response_times(port, key="wrong", rate=40, seconds=0.1, patience=60)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -90,7 +90,7 @@ def test_latency__counts_until_the_row_is_committed() -> None:
             connection.close()
 
     with door(take=answer) as port:
-        times = latency._times(port, key="k", rate=40, seconds=0.1)
+        times = latency.response_times(port, key="k", rate=40, seconds=0.1)
     assert len(times) == 4
     assert times == sorted(times)
     assert times[0] >= DELAY
