@@ -50,6 +50,7 @@ urlpatterns = [
     path("segments/+traits/", trait_pages.trait_list, name="trait-list"),
     path("segments/+traits/<slug:key>/delete/", trait_pages.trait_delete, name="trait-delete"),
     path("segments/<slug:slug>/uses/", segment_parts.segment_uses, name="segment-uses"),
+    path("segments/<slug:slug>/moves/", segment_parts.segment_moves, name="segment-moves"),
     path("journeys/<slug:slug>/try/", try_pages.journey_try, name="journey-try"),
     path("journeys/<slug:slug>/why/", try_pages.journey_why, name="journey-why"),
     path("journeys/<slug:slug>/backtest/", backtest_pages.backtest_list, name="backtest-list"),

@@ -1,6 +1,6 @@
 """Reads over whole journeys: how many people are where, and what became of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -171,6 +171,13 @@ def journey_lines() -> list[JourneyLine]:
         inside=Coalesce(Subquery(inside), 0),
     )
     return [JourneyLine(**row) for row in rows]
+
+
+def inside_of(people: Sequence[int]) -> dict[int, int]:
+    """Journey id -> how many of these people are inside."""
+    rows = Run.objects.open().extra(where=["journeys_run.person_id = ANY(%s)"], params=[list(people)])
+    counted = rows.values("journey").annotate(count=Count("person", distinct=True))
+    return {row["journey"]: row["count"] for row in counted.order_by()}
 
 
 def last_edit_of(slug: str) -> AuditEntry | None:

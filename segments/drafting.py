@@ -4,8 +4,6 @@ Several people may write one rule. A page carries the fingerprint of what it sho
 something else is told first.
 """
 
-import hashlib
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -16,19 +14,12 @@ from django.utils.text import slugify
 from cdp_site import audit
 from cdp_site.models import AuditEntry
 from segments.domain.values import Json
+from segments.fingerprints import DraftConflict, fingerprint_of, hash_of, unfinished_rows
 from segments.models import Segment, SegmentDraft
 from segments.revision import hold_rules
 from segments.services import save_segment
 
 _MOST_TRIES: Final = 1_000
-
-
-class DraftConflict(Exception):
-    """Somebody else saved the rule meanwhile."""
-
-    def __init__(self, segment: Segment) -> None:
-        super().__init__(segment.slug)
-        self.segment = segment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,24 +29,6 @@ class Rule:
     name: str
     rows: list[Any]  # segments.forms.rows.to_state
     condition: Json  # None while it is not complete
-
-
-def fingerprint_of(segment: Segment) -> str:
-    """What somebody saw who opened the rule now."""
-    return _hash([segment.name, segment.condition, unfinished_rows(segment)])
-
-
-def unfinished_rows(segment: Segment) -> list[Any] | None:
-    """The rows of a rule that was saved incomplete, if its draft was not replaced since."""
-    draft = SegmentDraft.objects.filter(segment=segment).first()
-    if draft is None or draft.based_on != _hash(segment.condition):
-        return None
-    rows: list[Any] = draft.rows
-    return rows
-
-
-def _hash(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 @transaction.atomic
@@ -106,7 +79,7 @@ def save_rule(slug: str, rule: Rule, *, seen: str, actor: str, now: datetime) ->
 
 def _keep_rows(segment: Segment, rows: list[Any]) -> None:
     SegmentDraft.objects.update_or_create(
-        segment=segment, defaults={"rows": rows, "based_on": _hash(segment.condition)}
+        segment=segment, defaults={"rows": rows, "based_on": hash_of(segment.condition)}
     )
 
 

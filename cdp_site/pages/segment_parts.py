@@ -3,21 +3,29 @@
 The card beside a rule that is being written counts at once, or about.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.http import Http404, HttpResponse, HttpResponseBadRequest
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, render
 from django.utils import timezone, translation
 from django.views.decorators.http import require_POST, require_safe
 
 from cdp_site.web import Role, StaffRequest, staff_page
 from connectors.queries import suppressed_scopes
-from journeys.live import live_versions
+from journeys.domain.nodes import Crossing, SegmentEntry
+from journeys.live import LiveVersion, live_versions
 from journeys.models import Journey
+from journeys.queries import inside_of
+from segments.building import differing
 from segments.counting import AT_ONCE, IN_PEACE, Counted, count_people, estimate_people
-from segments.domain.parse import parse_condition
+from segments.domain.conditions import reads
+from segments.domain.parse import ConditionError, parse_condition
 from segments.forms import JOURNEY, SEGMENT, BadForm, ConditionEditor, editor_sent
+from segments.limits import limited
+from segments.live import LiveSegment
+from segments.models import Segment
 from segments.queries import TooSlow
 from segments.reasons import reasons_of
 from segments.starters import starter_of
@@ -99,6 +107,55 @@ def segment_uses(request: StaffRequest, slug: str) -> HttpResponse:
     asking = {version.journey_id for version in live_versions() if slug in version.reads.segments}
     journeys = Journey.objects.filter(pk__in=asking).order_by("name")
     return render(request, "segments/_uses.html", {"journeys": journeys})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JourneyMoves:
+    """What publishing a segment's draft would do to people of a journey that asks about it."""
+
+    slug: str
+    name: str
+    beginning: int | None  # who would come to where it begins; None: it does not begin with this segment
+    inside: int  # of those who would enter or leave the segment, how many are inside and asked anew
+
+
+@staff_page(Role.MARKETER)
+@require_safe
+def segment_moves(request: StaffRequest, slug: str) -> HttpResponse:
+    """Count whom publishing the draft of a segment would move in the journeys that ask about it."""
+    segment = get_object_or_404(Segment, slug=slug)
+    versions = [version for version in live_versions() if slug in version.reads.segments]
+    if not versions:
+        return HttpResponse()
+    try:
+        moves = _moves(segment, versions)
+    except (TooSlow, ConditionError):
+        journeys = Journey.objects.filter(pk__in={version.journey_id for version in versions})
+        return render(request, "segments/_uses.html", {"journeys": journeys.order_by("name")})
+    return render(request, "segments/_moves.html", {"moves": moves})
+
+
+def _moves(segment: Segment, versions: Sequence[LiveVersion]) -> list[JourneyMoves]:
+    condition = parse_condition(segment.condition["if"])
+    draft = LiveSegment(id=segment.pk, slug=segment.slug, condition=condition, reads=reads(condition))
+    with limited(IN_PEACE):
+        crossing = differing(draft, now=timezone.now())
+    inside = inside_of(list(crossing))
+    entering = sum(crossing.values())
+    by_change = {Crossing.ENTERED: entering, Crossing.LEFT: len(crossing) - entering}
+    found: dict[int, JourneyMoves] = {}
+    for version in versions:  # of a journey the open one, and those that people are still in
+        known, on = found.get(version.journey_id), version.definition.entry.on
+        beginning = known.beginning if known else None
+        if version.is_open and isinstance(on, SegmentEntry) and on.segment == segment.slug:
+            beginning = by_change[on.change]
+        found[version.journey_id] = JourneyMoves(
+            slug=version.slug,
+            name=version.name,
+            beginning=beginning,
+            inside=inside.get(version.journey_id, 0),
+        )
+    return sorted(found.values(), key=lambda one: one.name)
 
 
 def reachable(found: Counted) -> Reachable:

@@ -10,6 +10,7 @@ from rest_framework import exceptions, serializers, status
 from segments.domain.conditions import Condition
 from segments.domain.parse import ConditionError, parse_condition
 from segments.domain.phrases import Translator
+from segments.fingerprints import DraftConflict
 from segments.models import Segment
 from segments.network import NetworkRefused
 from segments.queries import TooSlow
@@ -46,6 +47,8 @@ class Faults:
         if isinstance(error, SegmentInUse | TraitInUse):
             words = _("It is used in: %(segments)s.") % {"segments": ", ".join(error.by)}
             raise SegmentConflict(words) from error
+        if isinstance(error, DraftConflict):
+            raise SegmentConflict(_("Somebody saved another rule meanwhile.")) from error
         if isinstance(error, TooSlow):
             words = _(
                 "Counting takes too long; save the segment, and its members are found in the background."

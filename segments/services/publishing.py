@@ -15,6 +15,7 @@ from segments.domain.computed import Compute
 from segments.domain.conditions import reads
 from segments.domain.parse import ConditionError, parse_condition, to_json
 from segments.domain.phrases import Phrase, gettext_noop
+from segments.fingerprints import DraftConflict, fingerprint_of
 from segments.live import conditions_in_force, live_segments
 from segments.models import ComputedTrait, Segment, SegmentVersion
 from segments.network import prove
@@ -91,22 +92,29 @@ def save_segment(
     return segment
 
 
-def publish_segment(slug: str, *, actor: str, now: datetime) -> SegmentVersion:
+def publish_segment(slug: str, *, actor: str, now: datetime, seen: str | None = None) -> SegmentVersion:
     """Make the draft the condition in force, and have everybody asked.
 
     Members follow in the background: until `built_at` is set the members are those of before. People to
     whom something happens are asked by the new condition from now on.
 
+    Args:
+        seen: fingerprint of the draft that was looked at; None: whatever the draft is.
+
     Raises:
         Segment.DoesNotExist: no segment has the slug.
+        DraftConflict: somebody saved another draft meanwhile.
         ConditionError: it asks about segments that do not exist, or about itself by way of others.
         NetworkRefused: the rule network cannot take it.
     """
     # Trying the rules out takes a process and its time, so it comes before everybody is held off.
-    _prove(Segment.objects.get(slug=slug))
+    proven = Segment.objects.get(slug=slug)
+    _prove(proven)
     with transaction.atomic():
         rules = change_rules()
         segment = Segment.objects.select_for_update().get(slug=slug)
+        if segment.condition != proven.condition or seen not in (None, fingerprint_of(segment)):
+            raise DraftConflict(segment)
         _check_references(segment)
         number = (segment.versions.aggregate(newest=Max("number"))["newest"] or 0) + 1
         version = SegmentVersion.objects.create(

@@ -19,7 +19,7 @@ from profiles.queries import people_count
 from segments.differences import Difference, difference
 from segments.domain.describe import describe
 from segments.domain.parse import ConditionError, parse_condition
-from segments.drafting import unfinished_rows
+from segments.fingerprints import unfinished_rows
 from segments.models import Segment, SegmentVersion
 from segments.queries import (
     Day,

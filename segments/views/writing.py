@@ -24,15 +24,8 @@ from segments.domain.conditions import Condition
 from segments.domain.describe import describe
 from segments.domain.parse import ConditionError, parse_condition
 from segments.domain.values import Json
-from segments.drafting import (
-    DraftConflict,
-    Rule,
-    create_rule,
-    fingerprint_of,
-    last_edit_of,
-    save_rule,
-    unfinished_rows,
-)
+from segments.drafting import Rule, create_rule, last_edit_of, save_rule
+from segments.fingerprints import DraftConflict, fingerprint_of, unfinished_rows
 from segments.forms import BadForm, ConditionEditor, editor_for, editor_sent, from_state, to_state
 from segments.likeness import condition_like
 from segments.models import Segment
@@ -224,11 +217,12 @@ def segment_publish(request: StaffRequest, slug: str) -> HttpResponse:
         return HttpResponseRedirect(reverse("segments:segment-edit", args=[slug]))
     faults: tuple[str, ...] = ()
     if request.method == "POST":
-        if request.POST.get("seen") != fingerprint_of(segment):
+        actor, seen = request.user.get_username(), request.POST.get("seen", "")
+        try:
+            version = publish_segment(slug, actor=actor, now=timezone.now(), seen=seen)
+        except DraftConflict:
             messages.error(request, _("Somebody changed the rule meanwhile. Please look at it again."))
             return HttpResponseRedirect(f"{request.path}?{urlencode({'again': 1})}")
-        try:
-            version = publish_segment(slug, actor=request.user.get_username(), now=timezone.now())
         except ConditionError as error:
             faults = (error.said(translation),)
         except NetworkRefused as error:

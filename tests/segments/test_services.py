@@ -1,13 +1,18 @@
 """Saving, publishing, pausing, archiving: states, versions, references, audit, revision."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from django.db import connection, transaction
 from django_q.models import OrmQ
 
 from cdp_site.models import AuditEntry
 from segments.domain.parse import ConditionError
+from segments.fingerprints import DraftConflict, fingerprint_of
 from segments.models import RulesRevision, Segment, SegmentVersion
+from segments.revision import hold_rules
 from segments.services import (
     SegmentInUse,
     SlugTaken,
@@ -81,6 +86,49 @@ def test_publish__makes_a_version_and_raises_the_revision(django_capture_on_comm
     assert OrmQ.objects.count() == 1
     publish_segment("buyer", actor="mia", now=NOW)
     assert (Segment.objects.get().version, revision()) == (2, 2)
+
+
+def test_publish__only_what_was_seen() -> None:
+    seen = fingerprint_of(saved())
+    saved(condition={"event": "Other"})
+    with pytest.raises(DraftConflict):
+        publish_segment("buyer", actor="mia", now=NOW, seen=seen)
+    assert not SegmentVersion.objects.exists()
+    publish_segment("buyer", actor="mia", now=NOW, seen=fingerprint_of(Segment.objects.get()))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_publish__of_a_draft_that_is_saved_in_this_moment() -> None:
+    """Somebody saves while the publication waits for its turn: it is told, and their draft stays."""
+    seen = fingerprint_of(saved())
+
+    def publish() -> bool:
+        try:
+            publish_segment("buyer", actor="tom", now=NOW, seen=seen)
+        except DraftConflict:
+            return True
+        finally:
+            connection.close()
+        return False
+
+    with ThreadPoolExecutor(1) as pool, transaction.atomic():  # ended before the pool waits for its thread
+        hold_rules()
+        told = pool.submit(publish)
+        for _try in range(600):
+            if _is_somebody_waiting():
+                break
+            time.sleep(0.05)
+        assert _is_somebody_waiting()
+        saved(condition={"event": "Other"})
+    assert told.result(timeout=60)
+    assert Segment.objects.get().condition["if"] == {"event": "Other"}
+    assert not SegmentVersion.objects.exists()
+
+
+def _is_somebody_waiting() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+        return bool(cursor.fetchone()[0])
 
 
 def test_publish__refuses_unknown_segments() -> None:

@@ -11,12 +11,13 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 
+from cdp_site.jinja import NOTHING
 from cdp_site.models import AuditEntry
 from cdp_site.web import Role
 from profiles.models import EventName, KnownProperty
 from segments.counting import count_people, estimate_people
 from segments.domain.parse import parse_condition
-from segments.drafting import fingerprint_of, unfinished_rows
+from segments.fingerprints import fingerprint_of, unfinished_rows
 from segments.member_files import LARGEST_FILE, LONGEST_LINE
 from segments.models import ManualMember, Segment, SegmentAudit
 from segments.queries import TooSlow
@@ -133,6 +134,28 @@ class TestWriting:
         assert not segment.versions.exists()
         staff.post("/segments/a/publish/", {"seen": fingerprint_of(segment)})
         assert segment.versions.count() == 1
+
+    def test_publish__counts_whom_it_moves_in_journeys(self, staff: Client) -> None:
+        condition = {"language": 1, "if": {"known": "email"}}
+        segment = build.segment(slug="a", condition=condition)
+        for number in range(3):
+            build.person(identities={"email": f"p{number}@example.com"})
+        leaver = build.person()
+        build.membership(segment=segment, person=leaver)
+        entered = build.journey_document({"id": "s1", "kind": "exit"})
+        entered["entry"] = {"on": {"segment": "a", "change": "entered"}}
+        build.journey(slug="hello", name="Hello", document=entered)
+        asked = {"segment": "a", "is": "member"}
+        wait = {"id": "s1", "kind": "wait_until", "if": asked, "timeout": "P1D", "then": [], "else": []}
+        waiting = build.journey(slug="wait", name="Wait", document=build.journey_document(wait))
+        build.run(journey=waiting, person=leaver, step="s1")
+        build.run(journey=waiting, person=build.person(), step="s1")
+        page = text(staff, "/segments/a/moves/", htmx=True)
+        row = '{}</a></th><td class="num">{}</td><td class="num">{}</td>'
+        assert row.format("Hello", 3, 0) in page
+        assert row.format("Wait", NOTHING, 1) in page
+        build.segment(slug="unused")
+        assert text(staff, "/segments/unused/moves/", htmx=True) == ""
 
     def test_publish__says_what_is_wrong(self, staff: Client) -> None:
         segment = build.segment(

@@ -89,6 +89,7 @@ SEGMENT_PAGES = (
     "edit/",
     "publish/",
     "uses/",
+    "moves/",
     "build/",
 )
 TRAIT_PAGES = ("", "+new/", "tents/", "rfm/", "tents/delete/", "rfm/delete/")
