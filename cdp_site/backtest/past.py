@@ -44,12 +44,13 @@ class ConsentSaid:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListSaid:
-    """Somebody was added to a segment by hand or removed, or that was taken back."""
+    """Somebody was added to a segment by hand or removed; None: that was taken back."""
 
     at: datetime
     arrival: int
     person: int
     slug: str
+    is_added: bool | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

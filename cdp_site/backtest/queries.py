@@ -288,6 +288,19 @@ def by_hand_rows(people: Collection[int], *, until: datetime, by: str) -> Sequen
     )
 
 
+def list_causes(people: Collection[int], *, period: Period) -> dict[tuple[int, str, datetime], str]:
+    """(Person, list, when) -> the message that made a journey put them on a list or take them off."""
+    found = _rows(
+        "SELECT person_id, reason, at, message_id::text FROM journeys_decision"
+        " WHERE person_id = ANY(%(people)s::bigint[]) AND outcome IN ('listed', 'unlisted')"
+        " AND at >= %(begins)s AND at < %(ends)s AND message_id IS NOT NULL",
+        people=bare(people),
+        begins=period.begins_at,
+        ends=period.ends_at,
+    )
+    return {(person, slug, at): message for person, slug, at, message in found}
+
+
 def own_trait_writes(people: Collection[int], *, journey: int, period: Period) -> set[tuple[int, datetime]]:
     """Whom the journey itself wrote traits of in a period, and when: a replay decides that anew."""
     return set(

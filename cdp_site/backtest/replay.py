@@ -277,7 +277,11 @@ class Player:
             case ConsentSaid():
                 state.set_consent(item.category, item.is_granted, micros=micros_of(item.at))
                 return [ConsentStimulus(categories=frozenset({item.category}))]
-            case ListSaid(slug=slug):
+            case ListSaid(slug=slug, is_added=None):
+                self.desk.manual.end(state, slug, now=item.at)
+                return [ListStimulus(slug=slug)]
+            case ListSaid(slug=slug, is_added=bool(is_added)):
+                self.desk.manual.say(state, slug, is_added=is_added, by="", now=item.at)
                 return [ListStimulus(slug=slug)]
             case MessageSent(sent=sent):
                 self.desk.limits.got(person, [sent])

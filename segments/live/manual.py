@@ -91,6 +91,16 @@ class Manual:
         self._new.append((state.person_id, slug, is_added, now, by))
         return True
 
+    def end(self, state: PersonState, slug: str, *, now: datetime) -> None:
+        """Take back what was said of somebody and a segment, in memory alone."""
+        said = self._said[state.person_id].get(slug, [])
+        standing = next((one for one in said if one.is_in_force(now)), None)
+        if standing is not None:
+            said[said.index(standing)] = replace(standing, ended_at=now)
+        stays = state.lists.get(slug)
+        if stays and stays[-1].left_at is None:
+            stays[-1] = replace(stays[-1], left_at=now)
+
     def write(self, *, survivor: Mapping[int, int]) -> None:
         """Write what was said here, each word ending the one before it."""
         for person, slug, is_added, at, by in self._new:

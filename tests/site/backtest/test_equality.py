@@ -6,15 +6,18 @@ from itertools import count
 from typing import Any
 
 import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 
 from cdp_site.models import Company
 from connectors.models import Suppression
 from connectors.services.suppressing import suppress
 from profiles.domain import lanes
+from segments.services import Mode, change_members
 from tests import build
 from tests.site.backtest.same import assert_same, passes
 from tests.site.pipeline.campaign import World, mail, task, written
-from tests.site.pipeline.drive import Message, browser, drain, identify, page, put, track
+from tests.site.pipeline.drive import Message, browser, drain, identify, page, person_of, put, track
 
 pytestmark = pytest.mark.django_db
 
@@ -153,3 +156,96 @@ def test_a_busy_week__with_merges_late_messages_quiet_hours_and_caps(world: Worl
         assert counts[outcome], outcome
     for outcome in ("branched", "trait_set", "split", "held", "queued", "not_sent", "finished"):
         assert counts[outcome], outcome
+
+
+SOLD = {"event": "Order", "count": {"op": "at_least", "value": 2}, "during": {"last": "P2D"}}
+
+
+def test_entries_by_segment_date_and_timetable(world: World) -> None:
+    """People enter as they cross the edge of a segment, by messages, by the clock and by hand."""
+    condition = {"any": [SOLD, {"trait": "plan", "op": "is", "value": "gold"}]}
+    build.segment(slug="vip", condition={"language": 1, "if": condition})
+    build.segment(slug="tagged", condition={"language": 1, "if": {"any": []}})
+    world.happens(identify("old", plan="gold"), identify("still", plan="free", born="1990-03-05"))
+    begins_at = world.now = START + HOUR
+    tag = {"id": "tag", "kind": "list", "list": "tagged", "change": "add"}
+    again = {"reentry": {"policy": "always"}}
+    entered = world.publish(
+        "entered", written(tag, task(), on={"segment": "vip", "change": "entered"}, **again)
+    )
+    left = world.publish(
+        "left", written(wait("w", "PT5H"), task(), on={"segment": "vip", "change": "left"}, **again)
+    )
+    born = world.publish("born", written(task(), on={"date": "born", "at": "09:00", "every": "year"}))
+    daily = world.publish("daily", written(task(), on={"schedule": "30 7 * * *", "segment": "vip"}, **again))
+    listed = {"id": "u", "kind": "wait_until", "if": {"list": "tagged"}, "timeout": "P2D"}
+    waits = world.publish("waits", written(listed, task(), on={"event": "Order"}))
+    world.call_in()
+    world.now += HOUR
+    world.happens(track("anna", "Order"), track("anna", "Order"), identify("bert", born="2000-03-04"))
+    world.happens(identify("bert", timezone="Asia/Tokyo"), identify("still", plan="gold"))
+    world.now += HOUR
+    world.happens({"type": "track", "anonymousId": "d1", "event": "Order"})
+    world.happens({"type": "track", "anonymousId": "d1", "event": "Order"}, track("carl", "Order"))
+    world.now += HOUR
+    world.happens(identify("carl", device="d1"), identify("old", plan="free"))
+    change_members("tagged", [person_of("bert").pk], mode=Mode.ADD, actor="mia", now=world.now)
+    change_members("vip", [person_of("old").pk], mode=Mode.ADD, actor="mia", now=world.now + HOUR)
+    passes(world, until=world.now + 4 * DAY)
+    for journey, expected in ((entered, 4), (left, 3), (born, 2), (daily, 8), (waits, 3)):
+        counts = assert_same(journey, begins_at=begins_at, ends_at=world.now)
+        assert counts["entered"] >= expected, (journey.slug, counts)
+
+
+GAPS = (0, 1, 30, 125, 600, 1500)  # minutes
+KINDS = ("cart", "cart", "pay", "order", "know", "login", "gone", "late", "twice", "visit")
+actions = st.lists(
+    st.tuples(st.sampled_from(KINDS), st.integers(0, 2), st.integers(0, 2), st.sampled_from(GAPS)),
+    min_size=4,
+    max_size=12,
+)
+
+
+def test_generated_days(world: World) -> None:
+    """Whatever people do, alone or as one: each example is played by people of its own."""
+    build.segment(slug="buyers", condition={"language": 1, "if": SOLD})
+    Company.objects.update_or_create(id=1, defaults={"time_zone": "Europe/Berlin"})
+    journey = world.publish("cart", CART)
+    begins_at, numbers = world.now, count()
+
+    @settings(max_examples=3, deadline=None, database=None, derandomize=True, phases=[Phase.generate])
+    @given(days=actions)
+    def play(days: list[tuple[str, int, int, int]]) -> None:
+        number = next(numbers)
+        for place, (kind, person, key, gap) in enumerate(days):
+            world.happens(*done(kind, f"u{number}-{person}", f"d{number}-{key}", place=place, now=world.now))
+            passes(world, until=world.now + gap * MINUTE)
+        passes(world, until=world.now + 3 * DAY)
+        assert_same(journey, begins_at=begins_at, ends_at=world.now)
+
+    play()
+
+
+def done(kind: str, user: str, device: str, *, place: int, now: datetime) -> list[Message]:
+    """The messages of one action."""
+    anonymous = {"anonymousId": device, "context": {"timezone": NEW_YORK}}
+    match kind:
+        case "cart":
+            cart_of_device = {"type": "track", "event": "Cart", "properties": {"cart": device}, **anonymous}
+            return [cart(user, device), cart_of_device] if place % 2 else [cart_of_device]
+        case "pay":
+            return [track(user, "Page Viewed", properties={"path": "/pay"})]
+        case "order":
+            return [track(user, "Order"), track(user, "Order")]
+        case "know":
+            return [willing(user, timezone="Asia/Tokyo")]
+        case "login":
+            return [cart(user, "one"), identify(user, device=device), cart(user, "one")]
+        case "gone":
+            return [identify(user, status="gone" if place % 2 else "here")]
+        case "late":
+            return [cart(user, device, timestamp=(now - timedelta(hours=20)).isoformat())]
+        case "twice":
+            return [cart(user, "one", messageId=f"{user}-{place // 2}")] * 2
+        case _:
+            return [page(device), page(device, path="/pay")]
