@@ -8,9 +8,12 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, Final
 from zoneinfo import available_timezones
 
+from django.db.models import QuerySet
+from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 
 from connectors.models import Connection, Template
@@ -51,6 +54,7 @@ from segments.forms import ConditionEditor
 from segments.models import Segment
 
 NUMBERS_DAYS: Final = 30
+_WEBHOOK: Final = "webhook"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,16 +93,24 @@ def view_of(journey: Journey, *, now: datetime) -> View:
 
 
 def known_things(journey: Journey) -> Known:
-    """What the panel offers to choose from."""
-    connections = list(Connection.objects.order_by("name").values_list("slug", "name", "kind"))
+    """What the panel offers to choose from; only what a part asks for is looked up."""
+
+    def named(rows: QuerySet[Any]) -> Any:
+        return SimpleLazyObject(lambda: list(rows.order_by("name").values_list("slug", "name")))
+
     return Known(
-        templates=list(Template.objects.order_by("name").values_list("slug", "name")),
-        segments=list(Segment.objects.order_by("name").values_list("slug", "name")),
-        connections=[(slug, name) for slug, name, kind in connections if kind != "webhook"],
-        webhooks=[(slug, name) for slug, name, kind in connections if kind == "webhook"],
-        journeys=list(Journey.objects.exclude(pk=journey.pk).order_by("name").values_list("slug", "name")),
-        zones=sorted(zone for zone in available_timezones() if "/" in zone),
+        templates=named(Template.objects.all()),
+        segments=named(Segment.objects.all()),
+        connections=named(Connection.objects.exclude(kind=_WEBHOOK)),
+        webhooks=named(Connection.objects.filter(kind=_WEBHOOK)),
+        journeys=named(Journey.objects.exclude(pk=journey.pk)),
+        zones=_zones(),
     )
+
+
+@cache
+def _zones() -> list[str]:
+    return sorted(zone for zone in available_timezones() if "/" in zone)
 
 
 def suggestions_for(journey: Journey, panel: Panel) -> dict[str, list[str]]:

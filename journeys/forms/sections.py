@@ -1,6 +1,6 @@
 """What the panel asks of each part: of every kind of step, and of what stands around the steps."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -82,7 +82,7 @@ class Known:
     connections: Choices = ()
     webhooks: Choices = ()
     journeys: Choices = ()
-    zones: Sequence[str] = ()
+    zones: Iterable[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +133,7 @@ def sections_of(part: str, content: Json, *, known: Known) -> list[Section]:
         case "@settings":
             return _settings(document, known)
         case _:
-            name = Input(place=("name",), label=_("Name"), hint=_("Shown on the card"))
+            name = Input(place=("name",), label=_("Name"))
             own = _STEPS.get(str(document.get("kind")))
             found = own(document, known) if own else []
             return [Section(inputs=[name]), *found]
