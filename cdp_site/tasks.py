@@ -15,6 +15,7 @@ from cdp_site.backtest.services import play_waiting
 from cdp_site.models import Heartbeat
 from cdp_site.processes import pulse
 from connectors.services import send_due
+from profiles.times import note_times
 from segments.tasks import build_waiting
 
 logger = logging.getLogger(__name__)
@@ -55,6 +56,11 @@ def call_in() -> dict[str, int]:
 def backtest() -> dict[str, int]:
     """Go on with back-tests of journeys that were asked for."""
     return play_waiting(now=timezone.now())
+
+
+def note() -> dict[str, int]:
+    """Note when the events of many people were, for questions about everybody."""
+    return {"noted": note_times(limit=100_000)}
 
 
 def beat(cluster: str) -> dict[str, int]:

@@ -6,6 +6,7 @@ state knows them as managed models so that flush and makemigrations work.
 
 import uuid
 
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
 from django.db import models
@@ -49,7 +50,11 @@ class Person(models.Model):
     )
 
     class Meta:
-        indexes = [GinIndex(fields=["search"], name="person_search", fastupdate=True)]  # the search box
+        indexes = [
+            GinIndex(fields=["search"], name="person_search", fastupdate=True),  # the search box
+            # Everybody there is, without their traits.
+            models.Index(fields=["id"], condition=models.Q(merged_into=None), name="person_there"),
+        ]
 
     def __str__(self) -> str:
         return str(self.uuid)
@@ -206,8 +211,14 @@ class PersonTotal(models.Model):
     first_at = models.DateTimeField()
     last_at = models.DateTimeField()
     revenue = NumericField(null=True)
+    # When each was, in order; see `profiles.times`. Whatever changes the count sets it to null.
+    times = ArrayField(models.DateTimeField(), null=True)
 
     personal_data = PersonalData(erase=Erase.DELETE, person="person_id", export=True, retain="as the person")
+
+    class Meta:
+        # "Who ever did it?" and "who never did?", without the times.
+        indexes = [models.Index(fields=["name", "person_id"], include=["first_at"], name="person_total_name")]
 
     def __str__(self) -> str:
         return f"{self.person_id} {self.name_id}: {self.count}"

@@ -59,8 +59,9 @@ QUESTIONS: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
             "has_been": {"trait": "status", "op": "is", "value": "trial"},
             "for": {"op": "at_least", "value": "P60D"},
         },
-        """SELECT count(*) FROM person JOIN change ON change.person_id = person.id
-            WHERE change.value = 'trial' AND change.begun_at <= $now - INTERVAL 60 DAY""",
+        """SELECT count(*) FROM (SELECT person_id FROM change WHERE begun_at <= $now GROUP BY 1
+            HAVING arg_max(value, begun_at) FILTER (WHERE begun_at <= $now - INTERVAL 60 DAY) = 'trial'
+               AND count(*) FILTER (WHERE begun_at > $now - INTERVAL 60 DAY AND value <> 'trial') = 0)""",
     ),
     "nested of segments": (
         {

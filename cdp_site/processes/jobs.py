@@ -11,7 +11,7 @@ class Need(Enum):
     """What calls for a job."""
 
     BEAT = "beat"  # the clock, always: the sign of life
-    CLOCK = "clock"  # the clock, each minute
+    CLOCK = "clock"  # the clock, each minute or hour
     LANE = "lane"  # inbox rows in its lane
     RUNS = "runs"  # runs that are due
     DELIVERIES = "deliveries"  # deliveries that are due
@@ -53,6 +53,8 @@ _CALL_IN = Job(name="call-in", need=Need.CLOCK, task="cdp_site.tasks.call_in", p
 _BACKTEST = Job(name="backtest", need=Need.CLOCK, task="cdp_site.tasks.backtest", period=60.0)
 _HOUSEKEEPING = Job(name="housekeeping", need=Need.CLOCK, task="cdp_site.tasks.housekeeping", period=60.0)
 
+_NOTE = Job(name="note", need=Need.CLOCK, task="cdp_site.tasks.note", period=3600.0)
+
 
 def _drain(lane: int) -> Job:
     return Job(name=f"drain-{lane}", need=Need.LANE, task="cdp_site.tasks.drain", lane=lane)
@@ -66,7 +68,15 @@ def _deliver(number: int) -> Job:
 JOBS: dict[str, tuple[Job, ...]] = {
     "live": (_BEAT, _SWEEP, *(_drain(lane) for lane in range(8))),
     "send": (_BEAT, *(_deliver(number) for number in range(SENDERS))),
-    "bulk": (_BEAT, _HOUSEKEEPING, _BUILD, _CALL_IN, _BACKTEST, *(_drain(lane) for lane in range(8, 16))),
+    "bulk": (
+        _BEAT,
+        _HOUSEKEEPING,
+        _BUILD,
+        _CALL_IN,
+        _BACKTEST,
+        _NOTE,
+        *(_drain(lane) for lane in range(8, 16)),
+    ),
 }
 # Which notifications each cluster listens to (see cdp_site.wakeup). Historical lanes can wait for the
 # next poll; listening to "inbox", `bulk` would wake for each live message.

@@ -89,7 +89,7 @@ def add_totals(changes: Changes) -> None:
             ON CONFLICT (person_id, name_id) DO UPDATE
                SET count = t.count + excluded.count, first_at = least(t.first_at, excluded.first_at),
                    last_at = greatest(t.last_at, excluded.last_at),
-                   revenue = coalesce(t.revenue + excluded.revenue, t.revenue, excluded.revenue)
+                   revenue = coalesce(t.revenue + excluded.revenue, t.revenue, excluded.revenue), times = NULL
             """,
             [
                 bare(person for person, _ in keys),

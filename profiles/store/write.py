@@ -284,7 +284,7 @@ _FOLD = (
         ON CONFLICT (person_id, name_id) DO UPDATE
            SET count = t.count + excluded.count, first_at = least(t.first_at, excluded.first_at),
                last_at = greatest(t.last_at, excluded.last_at),
-               revenue = coalesce(t.revenue + excluded.revenue, t.revenue, excluded.revenue)""",
+               revenue = coalesce(t.revenue + excluded.revenue, t.revenue, excluded.revenue), times = NULL""",
     "DELETE FROM profiles_persontotal WHERE person_id = ANY(%(old)s)",
 )
 

@@ -7,6 +7,7 @@ from psycopg.sql import SQL, Composable, Literal
 from segments.compiler.operators import number_holds
 from segments.compiler.rows import REVENUE, Among, Answer, Rows
 from segments.compiler.sequences import sequence_answer
+from segments.compiler.times import counted, has_times, told_or_read
 from segments.compiler.values import at_key, bounded, number_of, shared_of
 from segments.domain.conditions import (
     CountOperator,
@@ -50,10 +51,15 @@ def _filters(rows: Rows, leaf: EventCount | EventTotal | EventHad) -> list[Compo
     ]
 
 
-def _scanned(rows: Rows, leaf: EventCount | EventTotal, having: Composable | None) -> Among:
+def _scanned(
+    rows: Rows, leaf: EventCount | EventTotal, having: Composable | None, *, of: Composable | None = None
+) -> Among:
     """Whose events of a leaf pass, taken together; None: who has any."""
     scan = rows.events(
-        SQL("{} AS person_id").format(rows.owner), _filters(rows, leaf), is_zoned=reads(leaf).needs_zone
+        SQL("{} AS person_id").format(rows.owner),
+        _filters(rows, leaf),
+        is_zoned=reads(leaf).needs_zone,
+        of=of,
     )
     if having is None:
         return Among(query=scan, owner=rows.owner, repeats=True)
@@ -90,7 +96,16 @@ def _counted(rows: Rows, leaf: EventCount, sign: SQL, number: int) -> Among:
         if _has_totals(rows, leaf):
             often = SQL("sum(t.count) - coalesce(max(a.count), 0) {} {}").format(sign, Literal(number))
             return _from_totals(rows, leaf, often)
-    return _scanned(rows, leaf, None if is_any else SQL("count(*) {} {}").format(sign, Literal(number)))
+    having = None if is_any else SQL("count(*) {} {}").format(sign, Literal(number))
+    if is_any or not has_times(rows, leaf):
+        return _scanned(rows, leaf, having)
+    found = told_or_read(
+        counted(rows, leaf, sign=sign, number=number),
+        lambda people: _scanned(rows, leaf, having, of=people).found(),
+    )
+    return Among(
+        query=SQL("SELECT c.person_id FROM ({}) AS c WHERE true").format(found), owner=SQL("c.person_id")
+    )
 
 
 def _has_totals(rows: Rows, leaf: EventCount | EventTotal) -> bool:

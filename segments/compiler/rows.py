@@ -42,6 +42,7 @@ class Scope:
     people: Sequence[int] | None = None  # None: everybody
     is_past: bool = False  # values, identities and people as they were at `now`
     has_overrides: bool = True  # some events still stand under merged people's ids
+    has_times: bool = False  # the times of nearly all events are kept beside their counts
 
 
 def ids(people: Iterable[int]) -> Composable:
@@ -145,16 +146,19 @@ class Rows:
         *,
         is_zoned: bool = False,
         is_ahead: bool = False,
+        of: Composable | None = None,
     ) -> Composable:
         """A scan of events up to now, of the people asked for.
 
         Args:
             is_zoned: the person's row is at hand as `q`.
             is_ahead: of the events after now instead.
+            of: an array of people, a few of those asked for.
         """
         asked = [*filters, SQL("e.ts {} {}").format(SQL(">" if is_ahead else "<="), self.now)]
-        if self.scope.people is not None:
-            asked.insert(0, SQL("e.person_id = ANY({})").format(self._stored_ids()))
+        people = ids(self.scope.people) if of is None and self.scope.people is not None else of
+        if people is not None:
+            asked.insert(0, SQL("e.person_id = ANY({})").format(self._stored_ids(people)))
         joins = SQL(" LEFT JOIN profiles_personoverride AS o ON o.old_person_id = e.person_id")
         zones = SQL(" JOIN profiles_person AS q ON q.id = {}").format(self.owner)
         return SQL("SELECT {} FROM profiles_event AS e{}{} WHERE {}").format(
@@ -185,9 +189,8 @@ class Rows:
     def event_zone(self, *, is_zoned: bool) -> Composable:
         return self.zone(SQL("q")) if is_zoned else Literal("UTC")
 
-    def _stored_ids(self) -> Composable:
-        """The ids under which events of the people asked for can stand."""
-        people = ids(self.scope.people or ())
+    def _stored_ids(self, people: Composable) -> Composable:
+        """The ids under which events of these people can stand."""
         if not self.scope.has_overrides:
             return people
         return SQL(

@@ -13,6 +13,7 @@ from typing import Final
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
 from segments.compiler.rows import Among, Rows, both
+from segments.compiler.times import has_times_of_steps, steps_taken, told_or_read
 from segments.compiler.values import at_key, shared_of
 from segments.domain.conditions import EventSequence, Last, SequenceStep, Source, reads
 from segments.domain.evaluate.sequences import Link, links_of
@@ -24,12 +25,24 @@ _LATER: Final = SQL("({row}.ts, {row}.arrival) > ({than}.ts, {than}.arrival)")
 
 def sequence_answer(rows: Rows, sequence: EventSequence) -> Among:
     links = links_of(sequence.steps)
+    if has_times_of_steps(rows, sequence):
+        return _from_times(rows, sequence, links)
     if not any(step.links for step in sequence.steps):
         return Among(query=_in_one_pass(rows, sequence, links, shared=None), repeats=True)
     shared = _shared_property(sequence.steps)
     if shared is not None:
         return Among(query=_in_one_pass(rows, sequence, links, shared=shared), repeats=True)
     return Among(query=_joined(rows, sequence, links))
+
+
+def _from_times(rows: Rows, sequence: EventSequence, links: Sequence[Link]) -> Among:
+    found = told_or_read(
+        steps_taken(rows, sequence),
+        lambda people: SQL("SELECT DISTINCT r.person_id FROM ({}) AS r").format(
+            _in_one_pass(rows, sequence, links, shared=None, of=people)
+        ),
+    )
+    return Among(query=found)
 
 
 def _shared_property(steps: Sequence[SequenceStep]) -> Path | None:
@@ -44,7 +57,12 @@ def _shared_property(steps: Sequence[SequenceStep]) -> Path | None:
 
 
 def _scan(
-    rows: Rows, sequence: EventSequence, extra: Sequence[Composable], *, shared: Path | None
+    rows: Rows,
+    sequence: EventSequence,
+    extra: Sequence[Composable],
+    *,
+    shared: Path | None,
+    of: Composable | None = None,
 ) -> Composable:
     """The events of all steps, with a column that says which each may match: m0, m1, …"""
     is_zoned = reads(sequence).needs_zone
@@ -64,7 +82,7 @@ def _scan(
         columns.append(SQL("{} AS {}").format(both(parts), _column("m", place)))
     # OFFSET 0: planned by itself. The order of the windows would lure the planner into the index by person,
     # which reads everything these people ever did.
-    return SQL("{} OFFSET 0").format(rows.events(SQL(", ").join(columns), filters, is_zoned=is_zoned))
+    return SQL("{} OFFSET 0").format(rows.events(SQL(", ").join(columns), filters, is_zoned=is_zoned, of=of))
 
 
 def _column(letter: str, place: int) -> Identifier:
@@ -75,7 +93,12 @@ def _column(letter: str, place: int) -> Identifier:
 
 
 def _in_one_pass(
-    rows: Rows, sequence: EventSequence, links: Sequence[Link], *, shared: Path | None
+    rows: Rows,
+    sequence: EventSequence,
+    links: Sequence[Link],
+    *,
+    shared: Path | None,
+    of: Composable | None = None,
 ) -> Composable:
     """Level by level from the last step: `t` is when, and `r` in which row, a step next goes on."""
     extra, divided = [], SQL("PARTITION BY person_id")
@@ -86,7 +109,7 @@ def _in_one_pass(
     before = order.format(divided, SQL("1 PRECEDING"))
     nots = [(place, step) for link in links for place, step in link.nots]
     has_rows = any(step.within is None for _, step in nots)
-    level = _scan(rows, sequence, extra, shared=shared)
+    level = _scan(rows, sequence, extra, shared=shared, of=of)
     if has_rows:
         level = SQL("SELECT *, row_number() OVER {} AS r FROM ({}) AS e").format(
             order.format(divided, SQL("CURRENT ROW")), level

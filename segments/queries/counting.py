@@ -14,7 +14,7 @@ from psycopg.sql import SQL, Composable, Composed, Literal
 
 from cdp_site.models import Company
 from profiles.domain.identity import EMAIL, USER, normalise
-from profiles.models import EventName, Identity, Person, PersonOverride
+from profiles.models import EventName, Identity, Person, PersonOverride, PersonTotal
 from profiles.queries import PersonLine, people_by_id
 from segments.compiler import Scope, people_query
 from segments.domain.conditions import Condition
@@ -24,6 +24,7 @@ from segments.models import Segment
 
 SAMPLE: Final = 5
 PREVIEW_SECONDS: Final = 20
+_UNNOTED: Final = 0.1  # of all counts: so many may be without times
 
 
 class TooSlow(Exception):
@@ -56,7 +57,20 @@ def scope_of(*, now: datetime, people: Sequence[int] | None = None, is_past: boo
         people=people,
         is_past=is_past,
         has_overrides=PersonOverride.objects.exists(),
+        has_times=people is None and _has_times(),
     )
+
+
+def _has_times() -> bool:
+    """Whether the times of so many events are noted that reading the others' events one by one pays off."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT null_frac <= %s FROM pg_stats"
+            " WHERE schemaname = current_schema AND tablename = %s AND attname = 'times'",
+            [_UNNOTED, PersonTotal._meta.db_table],
+        )
+        row = cursor.fetchone()
+    return bool(row and row[0])
 
 
 def preview(

@@ -93,7 +93,7 @@ def test_desk__without_rows_only_beats(cluster: Callable[..., Cluster]) -> None:
     for name in JOBS:
         desk = cluster(name).desk
         names = [job.name for job in desk.take()]
-        in_bulk = ["housekeeping", "build", "call-in", "backtest"]
+        in_bulk = ["housekeeping", "build", "call-in", "backtest", "note"]
         assert names == ["beat", *(in_bulk if name == "bulk" else [])]
         assert desk.take() == []
 
@@ -115,7 +115,15 @@ def test_desk__leaves_historical_lanes_to_bulk(cluster: Callable[..., Cluster]) 
     for lane in (7, 8, 15):
         build.inbox_row(lane=lane)
     assert cluster("live").take() == ["drain-7"]
-    assert cluster("bulk").take() == ["housekeeping", "build", "call-in", "backtest", "drain-8", "drain-15"]
+    assert cluster("bulk").take() == [
+        "housekeeping",
+        "build",
+        "call-in",
+        "backtest",
+        "note",
+        "drain-8",
+        "drain-15",
+    ]
 
 
 @pytest.mark.django_db

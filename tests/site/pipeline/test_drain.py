@@ -23,6 +23,7 @@ from profiles.models import (
 )
 from profiles.queries import people_found
 from profiles.services import drop_dead_letters, replay_dead_letters, squash_merged
+from profiles.times import note_times
 from tests.site.pipeline.drive import browser, drain, identify, page, person_of, put, server, track
 
 pytestmark = pytest.mark.django_db
@@ -76,6 +77,16 @@ def test_drain__a_message_counts_once() -> None:
     drain()
     assert Event.objects.count() == 3
     assert PersonTotal.objects.get().count == 3
+
+
+def test_drain__forgets_the_times_of_what_it_counts_up() -> None:
+    put(page("d1", messageId="m1"), source=browser())
+    drain()
+    note_times(limit=10)
+    assert PersonTotal.objects.get().times == [Event.objects.get().ts]
+    put(page("d1", messageId="m2"), source=browser())
+    drain()
+    assert PersonTotal.objects.get().times is None
 
 
 def test_drain__messages_without_an_id_are_all_counted() -> None:
