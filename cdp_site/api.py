@@ -10,12 +10,14 @@ from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, cast
 
+from django.conf import settings
 from django.contrib.auth.models import User
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.core.exceptions import ValidationError as ModelValidationError
 from django.http import Http404
+from django.utils.translation import gettext as _
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
-from rest_framework import exceptions
+from rest_framework import exceptions, status
 from rest_framework.pagination import CursorPagination
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
@@ -81,6 +83,16 @@ class NewestFirst(CursorPagination):
     max_page_size = 500
 
 
+class BodyTooLarge(exceptions.APIException):
+    """The body is longer than Django reads into memory."""
+
+    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
+
+    def __init__(self) -> None:
+        words = _("A body has at most %(most)s bytes; send less at once, or a file.")
+        super().__init__(words % {"most": settings.DATA_UPLOAD_MAX_MEMORY_SIZE})
+
+
 def problem_details(error: Exception, context: Mapping[str, Any]) -> Response | None:
     """Answer an error as RFC 9457 `application/problem+json`; None leaves a surprise to Django.
 
@@ -90,6 +102,8 @@ def problem_details(error: Exception, context: Mapping[str, Any]) -> Response | 
         error = exceptions.NotFound()
     elif isinstance(error, PermissionDenied):
         error = exceptions.PermissionDenied()
+    elif isinstance(error, RequestDataTooBig):
+        error = BodyTooLarge()
     elif isinstance(error, ModelValidationError):
         error = exceptions.ValidationError(error.messages)
     if not isinstance(error, exceptions.APIException):

@@ -1,6 +1,7 @@
 """Who may call which address: the whole table, for everybody."""
 
 import pytest
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.test import Client
 from django.urls import reverse
@@ -92,6 +93,24 @@ class TestToken:
                 status = getattr(client, method)(address.path, headers=headers).status_code
                 assert (status == 403) is (role not in allowed), f"{method} as {role}: {status}"
                 assert status < 500
+
+
+@pytest.mark.django_db
+def test_token__bodies_that_are_too_large_are_refused_in_json(client: Client) -> None:
+    headers = {"Authorization": f"Bearer {issue_token(build.user(role=Role.ADMIN))}"}
+    body = b'"%s"' % (b"x" * settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+    refused = 0
+    for address in TOKEN:
+        for method in ("post", "put", "patch"):
+            response = getattr(client, method)(
+                address.path, body, content_type="application/json", headers=headers
+            )
+            assert response.headers["Content-Type"] != "text/html; charset=utf-8", f"{method} {address.path}"
+            if response.status_code == 413:
+                refused += 1
+                assert response.headers["Content-Type"] == "application/problem+json"
+                assert "2621440 bytes" in response.json()["detail"]
+    assert refused > 10
 
 
 @pytest.mark.django_db
