@@ -131,7 +131,7 @@ def differing(segment: LiveSegment, *, now: datetime, people: Sequence[int] | No
 
 def _people_to_ask(work: Work, *, now: datetime) -> ToAsk:
     turning: set[int] = set()
-    if (query := turning_query(work.segment.condition, now=now)) is not None:
+    if (query := turning_query(work.segment.condition, scope_of(now=now))) is not None:
         done = Segment.objects.values_list("build_cursor", flat=True).get(pk=work.segment.id)
         with scanning() as cursor:
             cursor.execute(

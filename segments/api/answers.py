@@ -1,5 +1,7 @@
 """How the management API of segments reads input and answers faults."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.shortcuts import get_object_or_404
@@ -11,9 +13,10 @@ from segments.domain.conditions import Condition
 from segments.domain.parse import ConditionError, parse_condition
 from segments.domain.phrases import Translator
 from segments.fingerprints import DraftConflict
+from segments.limits import limited
 from segments.models import Segment
 from segments.network import NetworkRefused
-from segments.queries import TooSlow
+from segments.queries import PREVIEW_SECONDS, TooSlow
 from segments.services import SegmentInUse, SlugTaken, WrongState
 from segments.services.computing import TraitInUse
 
@@ -57,6 +60,16 @@ class Faults:
         if isinstance(error, NetworkRefused):
             words = _("The rules cannot be prepared: %(reason)s") % {"reason": str(error)}
             raise serializers.ValidationError({"condition": [words]}) from error
+
+
+@contextmanager
+def counted() -> Iterator[None]:
+    """Give up counting members when it takes too long."""
+    try:
+        with limited(PREVIEW_SECONDS):
+            yield
+    except TooSlow as error:
+        raise TooSlowToCount(_("Counting takes too long; try again later.")) from error
 
 
 def condition_of(document: dict[str, Any]) -> Condition:

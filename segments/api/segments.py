@@ -19,7 +19,7 @@ from rest_framework.views import APIView
 from cdp_site.api import NewestFirst, actor_of, role_required
 from cdp_site.web import Role
 from profiles.queries import PersonLine, people_by_id
-from segments.api.answers import Faults, condition_of, segment_or_404, translator_now, valid
+from segments.api.answers import Faults, condition_of, counted, segment_or_404, translator_now, valid
 from segments.api.schemas import (
     ListInput,
     SegmentAuditInput,
@@ -298,7 +298,10 @@ class SegmentOverlap(APIView):
     )
     def get(self, request: Request, slug: str) -> Response:
         other = segment_or_404(request.query_params.get("with", ""))
-        return Response(SegmentOverlapOutput(overlap(segment_or_404(slug), other)).data)
+        segment = segment_or_404(slug)
+        with counted():
+            found = overlap(segment, other)
+        return Response(SegmentOverlapOutput(found).data)
 
 
 class SegmentGrowth(APIView):
@@ -322,7 +325,8 @@ class SegmentGrowth(APIView):
         zone = request.query_params.get("zone") or scope_of(now=now).company_zone
         if zone not in available_timezones():
             raise serializers.ValidationError({"zone": [_("There is no such time zone.")]})
-        found = growth(segment, now=now, days=int(days), zone=zone)
+        with counted():
+            found = growth(segment, now=now, days=int(days), zone=zone)
         return Response({"results": SegmentDayOutput(found, many=True).data})
 
 

@@ -10,6 +10,7 @@ from typing import assert_never
 
 from psycopg.sql import SQL, Composable, Literal
 
+from segments.compiler.rows import Rows, Scope, at
 from segments.domain.conditions import (
     BeforeLast,
     Condition,
@@ -35,31 +36,31 @@ from segments.domain.conditions import (
 from segments.domain.operators import OPERATORS, needs_clock
 
 
-def turning_query(condition: Condition, *, now: datetime) -> Composable | None:
-    """The ids of people whose answer may change after `now` though nothing happens; None: nobody's."""
-    parts = {part.as_string(None): part for leaf in leaves(condition) for part in _turning(leaf, now=now)}
+def turning_query(condition: Condition, scope: Scope) -> Composable | None:
+    """The ids of people whose answer may change after now though nothing happens; None: nobody's."""
+    rows = Rows(scope)
+    parts = {part.as_string(None): part for leaf in leaves(condition) for part in _turning(rows, leaf)}
     return SQL(" UNION ").join(parts.values()) if parts else None
 
 
-def _turning(leaf: Leaf, *, now: datetime) -> Iterator[Composable]:
+def _turning(rows: Rows, leaf: Leaf) -> Iterator[Composable]:
     match leaf:
         case EventCount() | EventTotal() | EventHad():
-            yield from _of_events(leaf, now=now)
+            yield from _of_events(rows, leaf)
         case Engagement():
-            yield from _of_events(leaf.as_events(), now=now)
+            yield from _of_events(rows, leaf.as_events())
         case EventSequence():
             # A chain may wait for its end, and a window moves over all of it.
             for step in leaf.steps:
-                yield _had_ever(step)
+                yield _had_ever(rows, step)
         case TraitTest() if needs_clock(leaf.comparison):
             yield SQL("SELECT id FROM profiles_person WHERE traits ? {}").format(Literal(leaf.path[0]))
         case HasBeen():
             yield from _of_history(leaf)
         case InSegment() if isinstance(leaf.during, Last | BeforeLast):
-            yield SQL(
-                "SELECT person_id FROM segments_membership"
-                " WHERE segment_id = (SELECT id FROM segments_segment WHERE slug = {})"
-            ).format(Literal(leaf.slug))
+            yield SQL("SELECT person_id FROM segments_membership WHERE segment_id = {}").format(
+                rows.segment_id(leaf.slug)
+            )
         case (
             TraitTest() | InSegment() | OnList() | InBucket() | ConsentIs() | IdentityKnown() | ContextTest()
         ):
@@ -68,13 +69,13 @@ def _turning(leaf: Leaf, *, now: datetime) -> Iterator[Composable]:
             assert_never(leaf)
 
 
-def _of_events(leaf: EventCount | EventTotal | EventHad, *, now: datetime) -> Iterator[Composable]:
+def _of_events(rows: Rows, leaf: EventCount | EventTotal | EventHad) -> Iterator[Composable]:
     tests = (*leaf.where, *leaf.had) if isinstance(leaf, EventHad) else leaf.where
     if any(needs_clock(test.comparison) for test in tests):
-        yield _had_ever(leaf)
+        yield _had_ever(rows, leaf)
     else:
         # An event stamped a little ahead of time begins to count when its moment comes.
-        yield _had_since(leaf.name, _reach(leaf.during, now=now))
+        yield _had_since(rows, leaf.name, _reach(leaf.during, now=rows.scope.now))
 
 
 def _reach(during: During, *, now: datetime) -> datetime:
@@ -82,26 +83,18 @@ def _reach(during: During, *, now: datetime) -> datetime:
     return now - during.length.exact() if isinstance(during, Last | BeforeLast) else now
 
 
-def _had_since(name: str, since: datetime) -> Composable:
+def _had_since(rows: Rows, name: str, since: datetime) -> Composable:
     return SQL(
         "SELECT coalesce(o.new_person_id, e.person_id) FROM profiles_event AS e"
         " LEFT JOIN profiles_personoverride AS o ON o.old_person_id = e.person_id"
-        " WHERE {named} AND e.ts > {since}::timestamptz"
-    ).format(named=_named(SQL("e.name_id"), name), since=Literal(since))
+        " WHERE {named} AND e.ts > {since}"
+    ).format(named=rows.named([name]), since=at(since))
 
 
-def _had_ever(leaf: EventCount | EventTotal | EventHad | SequenceStep) -> Composable:
+def _had_ever(rows: Rows, leaf: EventCount | EventTotal | EventHad | SequenceStep) -> Composable:
     return SQL("SELECT person_id FROM profiles_persontotal WHERE {}").format(
-        _named(SQL("name_id"), leaf.name)
+        rows.named([leaf.name], SQL("name_id"))
     )
-
-
-def _named(column: SQL, name: str) -> Composable:
-    if name.endswith("*"):
-        return SQL("{} = ANY(ARRAY(SELECT id FROM profiles_eventname WHERE starts_with(name, {})))").format(
-            column, Literal(name[:-1])
-        )
-    return SQL("{} = (SELECT id FROM profiles_eventname WHERE name = {})").format(column, Literal(name))
 
 
 def _of_history(leaf: HasBeen) -> Iterator[Composable]:

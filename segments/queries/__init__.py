@@ -2,6 +2,7 @@
 
 from segments.compiler import people_query
 from segments.queries.counting import (
+    PREVIEW_SECONDS,
     Preview,
     TooSlow,
     belonging_query,
@@ -39,6 +40,7 @@ from segments.queries.segments import (
 )
 
 __all__ = [
+    "PREVIEW_SECONDS",
     "Day",
     "Effect",
     "MemberLine",

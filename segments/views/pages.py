@@ -1,5 +1,6 @@
 """The list of segments, and one segment: its rule in words, members, growth, history."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -20,9 +21,12 @@ from segments.differences import Difference, difference
 from segments.domain.describe import describe
 from segments.domain.parse import ConditionError, parse_condition
 from segments.fingerprints import unfinished_rows
+from segments.limits import limited
 from segments.models import Segment, SegmentVersion
 from segments.queries import (
+    PREVIEW_SECONDS,
     Day,
+    TooSlow,
     changes_since,
     growth,
     members_page,
@@ -36,6 +40,7 @@ from segments.queries import (
 PAGE_SIZE: Final = 50
 LISTED: Final = 100  # segments on a page of the list
 LATELY: Final = timedelta(days=7)
+LIST_SECONDS: Final = 2.0  # that the list waits for how segments changed
 SPANS: Final = (30, 90, 365)
 MOST_COLUMNS: Final = 8
 MOST_VERSIONS: Final = 30
@@ -53,7 +58,7 @@ def segment_list(request: StaffRequest) -> HttpResponse:
     context = {
         "shown": shown,
         "segments": list(shown),
-        "changes": changes_since(now - LATELY, segments=[line.segment.pk for line in shown]),
+        "changes": _changes([line.segment.pk for line in shown], now=now),
         "people": people_count(),
         "state": state,
         "states": list(Segment.State),
@@ -62,6 +67,15 @@ def segment_list(request: StaffRequest) -> HttpResponse:
     return page_or_part(
         request, page="segments/segment_list.html", part="segments/_segments.html", context=context
     )
+
+
+def _changes(segments: Sequence[int], *, now: datetime) -> Mapping[int, int] | None:
+    """By how many members each segment grew lately; None: counting them takes too long."""
+    try:
+        with limited(LIST_SECONDS):
+            return changes_since(now - LATELY, segments=segments)
+    except TooSlow:
+        return None
 
 
 @staff_page()
@@ -190,16 +204,21 @@ def segment_growth(request: StaffRequest, slug: str) -> HttpResponse:
     asked = request.GET.get("days", "")
     span = int(asked) if asked in [str(one) for one in SPANS] else SPANS[1]
     zone = timezone.get_current_timezone_name()
-    drawing = drawing_of(growth(segment, now=timezone.now(), days=span, zone=zone))
     others = Segment.objects.exclude(pk=segment.pk).exclude(state=Segment.State.ARCHIVED).order_by("name")
     other = others.filter(slug=request.GET.get("with", "")).first()
+    try:
+        with limited(PREVIEW_SECONDS):
+            days = growth(segment, now=timezone.now(), days=span, zone=zone)
+            common = overlap(segment, other) if other else None
+    except TooSlow:
+        days, common = None, None
     context = _context(segment, show="growth") | {
-        "drawing": drawing,
+        "drawing": None if days is None else drawing_of(days),
         "span": span,
         "spans": SPANS,
         "others": others,
         "other": other,
-        "overlap": overlap(segment, other) if other else None,
+        "overlap": common,
     }
     return page_or_part(
         request, page="segments/segment_detail.html", part="segments/_growth.html", context=context
