@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from cdp_site.web import StaffRequest, staff_page
+from connectors.models import Template
 from journeys.domain.definition import parse_journey, sequences_of
 from journeys.domain.describe import summary, title
 from journeys.domain.lift import Verdict
@@ -114,6 +115,7 @@ def _verdicts() -> dict[Verdict, tuple[str, str]]:
 def _lines(journey: Journey, results: Results) -> list[StepLine]:
     """The steps of the live version as they stand, then those of earlier ones that have numbers."""
     lines: list[StepLine] = []
+    templates = dict(Template.objects.values_list("slug", "name"))
     versions = JourneyVersion.objects.filter(journey=journey).order_by("-number")[:20]
     for number, version in enumerate(versions):
         known = {line.id for line in lines}
@@ -121,15 +123,16 @@ def _lines(journey: Journey, results: Results) -> list[StepLine]:
         goal = definition.goal.steps if definition.goal else ()
         for step, depth in [*_walk(definition.steps, 0), *_walk(goal, 0)]:
             if number == 0 or (step.id in results.steps and step.id not in known):
-                lines.append(_line(step, depth=depth, is_gone=number > 0, results=results))
+                said = summary(step, templates=templates, translator=translation)
+                lines.append(_line(step, said=said, depth=depth, is_gone=number > 0, results=results))
     return lines
 
 
-def _line(step: Step, *, depth: int, is_gone: bool, results: Results) -> StepLine:
+def _line(step: Step, *, said: str, depth: int, is_gone: bool, results: Results) -> StepLine:
     return StepLine(
         id=step.id,
         title=title(step, translator=translation),
-        said=summary(step, templates={}, translator=translation),
+        said=said,
         depth=depth,
         is_gone=is_gone,
         numbers=results.steps.get(step.id, StepResult()),
