@@ -140,7 +140,7 @@ def _story(story: Story, journey: Journey, names: Mapping[str, str], identities:
     return {"person": story.person, "naming": naming, "lines": lines}
 
 
-_NOT_PLAYED: Final[Mapping[str, Any]] = {
+NOT_PLAYED: Final[Mapping[str, Any]] = {
     "erased": ngettext_lazy("%(n)s person was erased since.", "%(n)s people were erased since.", "n"),
     "expired": ngettext_lazy(
         "%(n)s message is no longer stored, for its time is over.",
@@ -189,4 +189,4 @@ _NOT_PLAYED: Final[Mapping[str, Any]] = {
 
 def _not_played(word: str, count: int) -> str:
     """Say of how many things the back-test could not tell what really would have been."""
-    return str(_NOT_PLAYED[word] % {"n": count})
+    return str(NOT_PLAYED[word] % {"n": count})

@@ -1,5 +1,6 @@
 """A small company in which every kind of thing exists once. Data stand in §, to tell them from words."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,6 +10,10 @@ from uuid import UUID
 
 from django.urls import reverse
 
+from cdp_site.models import BackTest, BackTestDecision
+from cdp_site.pages.backtest_pages import NOT_PLAYED
+from journeys.domain.decision import Outcome
+from journeys.domain.tally import Tally, Told
 from journeys.models import Journey
 from profiles.models import Person, PersonMerge
 from segments.models import ComputedTrait, Segment
@@ -41,6 +46,7 @@ class World:
     journey: Journey
     segment: Segment
     deliveries: Sequence[UUID]
+    backtest: BackTest
 
     def pages(self) -> list[str]:
         """Addresses of pages that show them."""
@@ -71,6 +77,7 @@ class World:
             reverse("journeys:journey-list"),
             reverse("journeys:journey-starters"),
             *(f"/journeys/{self.journey.slug}/{rest}" for rest in JOURNEY_PAGES),
+            reverse("backtest-page", args=[self.journey.slug, self.backtest.pk]),
             reverse("connectors:template-list"),
             reverse("connectors:template-page", args=["t-1"]),
             reverse("connectors:delivery-list"),
@@ -95,6 +102,9 @@ SEGMENT_PAGES = (
 TRAIT_PAGES = ("", "+new/", "tents/", "rfm/", "tents/delete/", "rfm/delete/")
 JOURNEY_PAGES = (
     "",
+    "backtest/",
+    "try/",
+    "why/",
     "publish/",
     "results/?days=365&window=1",
     *(f"?step={part}" for part in ("@entry", "@goal", "@exit", *(f"s{number}" for number in range(1, 16)))),
@@ -201,13 +211,68 @@ def make_world() -> World:
     _traits()
     journey = build.journey(slug="third-visit", name="§Third visit§", document=told_journey())
     deliveries = _deliveries(person, journey)
-    world = World(person=person, merged=merged, journey=journey, segment=segment, deliveries=deliveries)
+    world = World(
+        person=person,
+        merged=merged,
+        journey=journey,
+        segment=segment,
+        deliveries=deliveries,
+        backtest=_backtest(person, journey),
+    )
     _events(world, source_id=shop.pk)
     _decisions(world)
     _upkeep()
     build.merged(old=merged, new=person)
     PersonMerge.objects.update(evidence={"identities": ["anonymous_id:§zz1§"]}, actor="§source§")
     return world
+
+
+def _backtest(person: Person, journey: Journey) -> BackTest:
+    """One that is done, with everything that its page can show."""
+    tally = Tally(not_played=Counter(dict.fromkeys(NOT_PLAYED, 2)), clashes=Counter({journey.slug: 1}))
+    lines = [
+        Told(run=1, at=build.NOON, step=step, outcome=Outcome(outcome), reason=reason)
+        for step, outcome, reason in PLAYED
+    ]
+    tally.add(person.pk, lines, zone="UTC")
+    row = BackTest.objects.create(
+        journey_id=journey.pk,
+        document=journey.draft,
+        begins_at=build.NOON - timedelta(days=2),
+        ends_at=build.NOON,
+        asked_by="§mia§",
+        asked_at=build.NOON,
+        state=BackTest.State.DONE,
+        total=1,
+        done=1,
+        message_count=9,
+        seconds=1.5,
+        tally=tally.to_json(),
+        finished_at=build.NOON,
+    )
+    for one in lines:
+        BackTestDecision.objects.create(
+            backtest=row,
+            person_id=person.pk,
+            run=one.run,
+            at=one.at,
+            step=one.step,
+            outcome=one.outcome.value,
+            reason=one.reason,
+            tree=TREE if one.outcome is Outcome.BRANCHED else None,
+        )
+    return row
+
+
+PLAYED = (
+    ("", "not_entered", "filter"),
+    ("", "entered", ""),
+    ("s1", "waiting", "2026-11-23T16:00:00+00:00"),
+    ("s4", "branched", "§first§"),
+    ("s6", "queued", ""),
+    ("s6", "not_sent", "cap"),
+    ("", "converted", ""),
+)
 
 
 def _traits() -> None:

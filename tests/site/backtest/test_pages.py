@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from cdp_site.backtest.services import play_waiting
 from cdp_site.models import BackTest
+from cdp_site.pages.backtest_pages import NOT_PLAYED
 from cdp_site.web import Role
 from journeys.models import Journey
 from journeys.services import create_journey, publish_journey
@@ -15,6 +16,7 @@ from tests import build
 from tests.site.backtest.test_services import DOCUMENT
 from tests.site.pipeline.campaign import World
 from tests.site.pipeline.drive import identify, person_of, track
+from tests.test_docs import DOCS, agree, kept
 
 pytestmark = pytest.mark.django_db
 
@@ -103,3 +105,7 @@ def test_why__of_the_journey_and_the_person(marketer: Client, now: datetime) -> 
     assert "Why not in it?" in marketer.get(f"/people/{anna.uuid}/").content.decode()
     chosen = marketer.get(f"/people/{anna.uuid}/why/?journey=cart")
     assert chosen.headers["Location"] == address
+
+
+def test_docs__tell_what_cannot_be_played() -> None:
+    agree(kept("not played", file=DOCS / "journeys.md"), code=NOT_PLAYED)
