@@ -44,7 +44,7 @@ from journeys.domain.editing import (
 from journeys.domain.layout import Way
 from journeys.domain.outline import Document, own, part_at, step_in, steps_of
 from journeys.findings import Findings, findings_of
-from journeys.forms import Known, Panel, goal_in_full, panel_of, typed
+from journeys.forms import Known, Panel, goal_in_full, panel_of, typed, value_at
 from journeys.live import company_rules
 from journeys.models import Journey
 from journeys.queries import NO_NUMBERS, JourneyNumbers, numbers_of
@@ -122,8 +122,7 @@ def suggestions_for(journey: Journey, panel: Panel) -> dict[str, list[str]]:
     if "actions" in wanted:
         found["actions"] = ["create_task", "create_deal", "upsert_contact"]
     if "keys" in wanted:
-        entry = journey.draft.get("entry") or {}
-        name = str((entry.get("on") or {}).get("event") or "")
+        name = str(value_at(journey.draft, ("entry", "on", "event")) or "")
         found["keys"] = [f"properties.{line.path}" for line in catalogue.properties_of(name)] if name else []
     return found
 

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from journeys.domain.definition import Fault
 from journeys.domain.editing import SETTINGS
-from journeys.domain.outline import Document, conditions_of, owner_of, part_at, steps_in
+from journeys.domain.outline import KEYS, Document, conditions_of, own, owner_of, part_at, steps_in
 from journeys.forms import Input, Known, Place, goal_in_full, problem_of, sections_of, unfinished, value_at
 from journeys.services import faults_of
 from profiles.domain.facts import Json
@@ -65,9 +65,25 @@ def findings_of(document: Document, *, company_has_caps: bool) -> Findings:
     by_part: dict[str, list[tuple[str, Fault]]] = defaultdict(list)
     for fault in faults_of(document):
         part, rest = owner_of(document, fault.path)
+        if not part and "slug" in fault.message.values:
+            part = _part_naming(document, str(fault.message.values["slug"]))
         by_part[part].append((rest, fault))
     faults = [one for part, found in by_part.items() for one in _findings(document, part, found)]
     return Findings(faults=faults, warnings=list(_warnings(document, company_has_caps=company_has_caps)))
+
+
+def _part_naming(document: Document, slug: str) -> str:
+    """The first part whose conditions ask about a segment or a list; "" for none."""
+    parts = [(part, document[key]) for part, key in KEYS.items() if key in document]
+    parts += [(str(step.part.get("id")), own(step.part)) for step in steps_in(document)]
+    return next((part for part, content in parts if _names(content, slug)), "")
+
+
+def _names(content: Json, slug: str) -> bool:
+    if isinstance(content, Mapping):
+        named = slug in (content.get("segment"), content.get("list"))
+        return named or any(_names(value, slug) for value in content.values())
+    return isinstance(content, list) and any(_names(value, slug) for value in content)
 
 
 def _findings(document: Document, part: str, faults: Sequence[tuple[str, Fault]]) -> Iterator[Finding]:
@@ -86,9 +102,7 @@ def _findings(document: Document, part: str, faults: Sequence[tuple[str, Fault]]
 
 
 def _around(rest: str, said: str) -> str:
-    if rest == "steps" and said == _("must have at least one step"):
-        return _("Add a first step.")
-    return said
+    return _("Add a first step.") if rest == "steps" and said == _("must have at least one step") else said
 
 
 def _inputs_by_path(part: str, content: Json) -> dict[str, Input]:

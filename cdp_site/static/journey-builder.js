@@ -164,6 +164,7 @@ document.addEventListener("click", (event) => {
   else if (at("[data-close]")) { event.preventDefault(); close(); }
   else if (at("[data-cancel]")) { event.preventDefault(); answered(); }
   else if ((it = at("[data-jump]"))) { event.preventDefault(); const part = it.dataset.jump; open(part).then(() => { show(opener(part), "center"); opener(part)?.focus({ preventScroll: true }); }); }
+  else if ((it = at("#j-publish"))) { event.preventDefault(); flush(); queued(() => { location.href = it.href; }); }
   else if ((it = at("[data-again]"))) again(it.dataset.again);
   else if ((it = at("#add-menu [data-kind]"))) { const where = menu.dataset.at; menu.hidePopover(); insert(it.dataset.kind, where); }
   else if (at("#add-paste")) { const where = menu.dataset.at; menu.hidePopover(); paste(where); }

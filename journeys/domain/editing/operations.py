@@ -120,8 +120,8 @@ def remove(document: Document, part: str, *, keep: str = "") -> Edited:
     if keep and keep not in ways:
         raise NotThere(keep)
     steps[here.index : here.index + 1] = ways[keep] if keep else []
-    before = steps[here.index - 1].get("id", "") if here.index else here.sequence.partition("/")[0]
-    return Edited(document=result, part=before)
+    above = steps[here.index - 1] if here.index else {"id": here.sequence.partition("/")[0]}
+    return Edited(document=result, part=str(above.get("id", "")) if isinstance(above, Mapping) else "")
 
 
 def put(document: Document, part: str, content: Json) -> Edited:
