@@ -261,7 +261,7 @@ def _answer(
         if said:
             messages.success(request, said)
         return HttpResponseRedirect(_address(journey.slug, part=part))
-    context = _context(journey, part=part, editors=editors) | {"is_panel": is_panel}
+    context = _context(journey, part=part, editors=editors) | {"is_panel": is_panel, "is_quiet": True}
     response = render(request, "journeys/_answer.html", context)
     return with_toast(response, said) if said else response
 
