@@ -31,7 +31,7 @@ from cdp_site.pipeline.retrying import is_passing, retrying
 from cdp_site.pipeline.rules import RuleId, Rules, current_rules
 from journeys.live import company_rules
 from journeys.models import EntryDue, Run
-from journeys.planning import call_by_timetables, plan_waiting
+from journeys.planning import call_by_timetables, plan_waiting, wake_planner
 from profiles import partitions, store
 from profiles.store.changes import Changes
 from segments.models import ComputedDue, SegmentDue
@@ -60,16 +60,20 @@ def sweep(now: datetime | None = None, *, seconds: float = _SECONDS) -> dict[str
     return counts | {"people": counts["people"] + moved}
 
 
-def call_in_present(now: datetime | None = None) -> dict[str, int]:
+def call_in_present(now: datetime | None = None, *, seconds: float = _BULK_SECONDS) -> dict[str, int]:
     """Find who is to be asked to enter journeys that were published, and ask those who are present.
 
-    They are many at once and in no hurry, so this is no business of the cluster that serves messages.
+    They are many at once and in no hurry, so this is no business of the cluster that serves messages. Where
+    the time does not suffice, another call of its own is asked for.
     """
-    ends_at = time.monotonic() + _BULK_SECONDS
+    ends_at = time.monotonic() + seconds
     until = limit_of_timers(now or timezone.now())  # so that they are due at once
     planned = plan_waiting(company=company_rules(), now=until, ends_at=ends_at)
     left = max(0.0, ends_at - time.monotonic())
-    return planned | _sweep(_present, now=now, seconds=left)
+    counts = planned | _sweep(_present, now=now, seconds=left)
+    if time.monotonic() > ends_at:
+        wake_planner()
+    return counts
 
 
 def _sweep(find: Find, *, now: datetime | None, seconds: float) -> dict[str, int]:

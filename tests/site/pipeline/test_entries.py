@@ -5,14 +5,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django_q.models import OrmQ
 
+from cdp_site.pipeline import call_in_present
 from cdp_site.processes.queries import next_run_due
 from journeys.models import EntryDue, Journey, Run
 from journeys.services import NotByApi, WrongState, enter_people, pause_journey, resume_journey, stop_journey
 from segments.models import ManualMember, Segment
 from segments.services import Mode, change_members
 from tests import build
-from tests.site.pipeline.campaign import World, crowd, mail, task, written
+from tests.site.pipeline.campaign import SOON, World, crowd, mail, task, written
 from tests.site.pipeline.drive import drain, identify, ledger, person_of, put, track
 
 pytestmark = pytest.mark.django_db
@@ -279,6 +281,18 @@ def test_present__by_condition_and_only_once(world: World) -> None:
     world.publish("j", {})
     world.call_in()
     assert len(world.sent()) == 2  # another publication does not ask them again
+
+
+def test_present__another_call_goes_on_at_once_where_the_time_did_not_suffice(world: World) -> None:
+    """A crowd takes longer than one call may; the clock would only come back for the rest in a minute."""
+    world.happens(*known(crowd(3), plan="gold"))
+    world.publish("j", written(task(), on={"event": "Order"}, present="both", **{"if": IS_GOLD}))
+    OrmQ.objects.all().delete()
+    call_in_present(world.now + SOON, seconds=0.0)
+    assert OrmQ.objects.count() == 1
+    call_in_present(world.now + SOON)
+    assert OrmQ.objects.count() == 1
+    assert len(world.sent()) == 3
 
 
 def test_present__whoever_left_meanwhile_is_not_asked(world: World) -> None:
