@@ -60,7 +60,7 @@ def backtest() -> dict[str, int]:
 
 def note() -> dict[str, int]:
     """Note when the events of many people were, for questions about everybody."""
-    return {"noted": note_times(limit=100_000)}
+    return {"noted": note_times(limit=20_000)}
 
 
 def beat(cluster: str) -> dict[str, int]:

@@ -9,7 +9,7 @@ from typing import Final
 from django.db import connection, transaction
 
 MOST: Final = 2_000  # events of one name by one person: beyond, their times are not kept
-PORTION: Final = 2_000  # people at once; while their times are noted they wait
+PORTION: Final = 250  # people at once: the drain waits for them meanwhile
 
 
 def note_times(*, limit: int) -> int:

@@ -11,7 +11,7 @@ class Need(Enum):
     """What calls for a job."""
 
     BEAT = "beat"  # the clock, always: the sign of life
-    CLOCK = "clock"  # the clock, each minute or hour
+    CLOCK = "clock"  # the clock, each minute or few
     LANE = "lane"  # inbox rows in its lane
     RUNS = "runs"  # runs that are due
     DELIVERIES = "deliveries"  # deliveries that are due
@@ -53,7 +53,7 @@ _CALL_IN = Job(name="call-in", need=Need.CLOCK, task="cdp_site.tasks.call_in", p
 _BACKTEST = Job(name="backtest", need=Need.CLOCK, task="cdp_site.tasks.backtest", period=60.0)
 _HOUSEKEEPING = Job(name="housekeeping", need=Need.CLOCK, task="cdp_site.tasks.housekeeping", period=60.0)
 
-_NOTE = Job(name="note", need=Need.CLOCK, task="cdp_site.tasks.note", period=3600.0)
+_NOTE = Job(name="note", need=Need.CLOCK, task="cdp_site.tasks.note", period=600.0)
 
 
 def _drain(lane: int) -> Job:
