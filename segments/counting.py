@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from django.db import connection
+from django.db import connection, transaction
 from psycopg.sql import SQL, Literal
 
 from profiles.queries import PersonLine, people_by_id, people_count
@@ -24,6 +24,8 @@ SAMPLE: Final = 5
 PROBED: Final = 4_000  # people asked where everybody takes too long
 ADDRESSES: Final = 2_000  # looked up among those who must not be written to
 PURPOSE: Final = "email_marketing"
+PLACES: Final = 2  # exact counts at the same time, over all workers
+_USERS_LOCK, _PLACES_LOCK = 7308, 7309  # classes of advisory locks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +43,10 @@ class Counted:
     def share(self) -> float:
         """Of everybody, from 0 to 1."""
         return self.count / self.total if self.total else 0.0
+
+
+class Busy(Exception):
+    """As many exact counts are under way as may be."""
 
 
 _COUNT: Final = SQL(
@@ -63,6 +69,28 @@ def count_people(condition: Condition, *, now: datetime, seconds: float = AT_ONC
         TooSlow: it takes more than `seconds`.
     """
     return _counted(condition, now=now, people=None, seconds=seconds)
+
+
+def count_exactly(condition: Condition, *, now: datetime, user_id: int) -> Counted:
+    """Count in peace, for somebody who sees an estimate meanwhile.
+
+    A scan goes on in the database though nobody may wait for it any more, so each user has one at a time,
+    and all together only a few.
+
+    Raises:
+        Busy: it is not their turn yet.
+        TooSlow: it takes too long.
+    """
+    with transaction.atomic():
+        if not (_has_lock(_USERS_LOCK, user_id) and any(_has_lock(_PLACES_LOCK, n) for n in range(PLACES))):
+            raise Busy
+        return count_people(condition, now=now, seconds=IN_PEACE)
+
+
+def _has_lock(kind: int, key: int) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [kind, key])
+        return bool(cursor.fetchone()[0])
 
 
 def estimate_people(condition: Condition, *, now: datetime) -> Counted:

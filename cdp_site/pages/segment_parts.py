@@ -19,7 +19,7 @@ from journeys.live import LiveVersion, live_versions
 from journeys.models import Journey
 from journeys.queries import inside_of
 from segments.building import differing
-from segments.counting import AT_ONCE, IN_PEACE, Counted, count_people, estimate_people
+from segments.counting import IN_PEACE, Busy, Counted, count_exactly, count_people, estimate_people
 from segments.domain.conditions import reads
 from segments.domain.parse import ConditionError, parse_condition
 from segments.forms import JOURNEY, SEGMENT, BadForm, ConditionEditor, editor_sent
@@ -58,7 +58,10 @@ def rule_count(request: StaffRequest) -> HttpResponse:
         "is_given_up": False,
         "is_patient": bool(request.POST.get("exactly")),
     }
-    return render(request, "segments/_count.html", context | _found(request, editor))
+    try:
+        return render(request, "segments/_count.html", context | _found(request, editor))
+    except Busy:  # the page keeps what it shows and asks again
+        return HttpResponse(status=204)
 
 
 def _found(request: StaffRequest, editor: ConditionEditor) -> dict[str, Any]:
@@ -66,9 +69,11 @@ def _found(request: StaffRequest, editor: ConditionEditor) -> dict[str, Any]:
     if condition is None:
         return {}
     now = timezone.now()
-    is_patient = bool(request.POST.get("exactly"))
     try:
-        found = count_people(condition, now=now, seconds=IN_PEACE if is_patient else AT_ONCE)
+        if request.POST.get("exactly"):
+            found = count_exactly(condition, now=now, user_id=request.user.pk)
+        else:
+            found = count_people(condition, now=now)
     except TooSlow:
         try:
             found = estimate_people(condition, now=now)

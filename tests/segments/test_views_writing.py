@@ -3,11 +3,15 @@
 import csv
 import io
 import json
+from contextlib import ExitStack
 from datetime import timedelta
 from typing import Any
 
+import psycopg
 import pytest
+from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
@@ -196,6 +200,23 @@ class TestCount:
         condition = parse_condition({"any": events})  # to plan it alone takes longer
         with pytest.raises(TooSlow):
             count_people(condition, now=timezone.now(), seconds=0.001)
+
+    @pytest.mark.parametrize(
+        ("holders", "status"),
+        [(["own"], 204), (["other"], 200), (["other", "third"], 204)],
+        ids=["own is under way", "somebody else's is", "all places are taken"],
+    )
+    def test_exact__waits_its_turn(self, staff: Client, holders: list[str], status: int) -> None:
+        own = User.objects.get(username="mia").pk
+        keys = {"own": own, "other": own + 1, "third": own + 2}
+        held = ExitStack()
+        with held:
+            for place, holder in enumerate(holders):
+                other = held.enter_context(psycopg.connect(**connection.get_connection_params()))
+                other.execute("SELECT pg_advisory_xact_lock(7308, %s)", [keys[holder]])
+                other.execute("SELECT pg_advisory_xact_lock(7309, %s)", [place])
+            assert staff.post("/segments/+count/", form(exactly="1")).status_code == status
+        assert staff.post("/segments/+count/", form(exactly="1")).status_code == 200
 
     def test_estimate__of_few_is_exact(self) -> None:
         build.person(identities={"email": "a@example.com"})
