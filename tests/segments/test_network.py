@@ -33,6 +33,7 @@ from segments.network import (
 )
 from segments.network.durable import IS_INSTALLED, MOST_TERMS
 from tests.segments import worlds
+from tests.segments.at_length import at_length
 from tests.segments.domain.people import happened
 from tests.segments.worlds import DAY, NOW, Member, facts_of, hints_of
 
@@ -438,6 +439,14 @@ def test_touched__names_what_an_entered_segment_changes(data: st.DataObject) -> 
     slug = data.draw(st.sampled_from(worlds.SLUGS))
     entered = dict(one.stays) | {slug: [*one.stays.get(slug, ()), Stay(entered_at=NOW)]}
     must_name(documents, one, replace(one, stays=entered), SegmentStimulus(slug=slug))
+
+
+test_engines__agree_at_length = at_length(test_engines__agree_on_generated_rules, examples=3_000)
+test_touched__message_at_length = at_length(test_touched__names_what_a_message_changes, examples=5_000)
+test_touched__values_at_length = at_length(test_touched__names_what_changed_values_change, examples=3_000)
+test_touched__segment_at_length = at_length(
+    test_touched__names_what_an_entered_segment_changes, examples=3_000
+)
 
 
 def test_touched__generated_messages_do_change_answers() -> None:

@@ -15,6 +15,7 @@ from segments.domain.evaluate import holds
 from segments.domain.next_change import next_change
 from segments.domain.parse import parse_condition
 from tests.segments import worlds
+from tests.segments.at_length import at_length
 from tests.segments.domain.people import NOW, happened, somebody
 from tests.segments.worlds import DAY, TICK, facts_of, hints_of
 
@@ -183,3 +184,6 @@ def test_next_change__is_never_late(data: st.DataObject) -> None:
     if data.draw(st.booleans()):
         facts = replace(facts, event=data.draw(st.sampled_from(list(facts.events_of("*")))))
     check_never_late(documents, facts, data.draw(_starts))
+
+
+test_next_change__is_never_late_at_length = at_length(test_next_change__is_never_late, examples=3_000)
