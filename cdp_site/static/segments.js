@@ -34,20 +34,23 @@
     caret = null;
   });
 
-  // Leaving a field by pressing a button changes the field first: the answer to that must not take the
-  // button away before it is let go.
-  // The press itself sends everything, so the change then needs no request of its own.
-  let isDown = false, isPressed = false, pressed = null;
-  document.addEventListener("pointerdown", (event) => { isDown = true; isPressed = false; pressed = event.target.closest("#rule button[id]"); }, true);
-  // An answer may also come between pressing and letting go: the new button is then the one that was meant.
-  document.addEventListener("pointerup", () => { if (pressed && !pressed.isConnected) document.getElementById(pressed.id)?.click(); pressed = null; }, true);
-  for (const name of ["pointerup", "pointercancel"]) document.addEventListener(name, () => { isDown = false; }, true);
-  document.addEventListener("submit", () => { isPressed = true; }, true);
-  document.addEventListener("htmx:confirm", (event) => {
-    if (event.target.id !== "rule-form" || !isDown || event.detail.triggeringEvent?.type !== "change") return;
-    event.preventDefault();
-    document.addEventListener("pointerup", () => setTimeout(() => { if (!isPressed) event.detail.issueRequest(true); }), { once: true, capture: true });
+  // A press while an answer is on its way waits its turn; by then its button has been replaced, so what it
+  // says is taken from the press itself.
+  document.addEventListener("htmx:configRequest", (event) => {
+    const button = event.target.id === "rule-form" && event.detail.triggeringEvent?.submitter;
+    if (button) event.detail.parameters[button.name] = button.value;
   });
+  // An answer may also come between pressing and letting go, which then is no click: the new button was meant.
+  let pressed = null;
+  document.addEventListener("pointerdown", (event) => {
+    const button = event.target.closest("#rule :is(button, summary)[id]");
+    pressed = button && { button, x: event.clientX, y: event.clientY };
+  }, true);
+  document.addEventListener("pointerup", (event) => {
+    const isMeant = pressed && !pressed.button.isConnected && Math.hypot(event.clientX - pressed.x, event.clientY - pressed.y) < 8;
+    if (isMeant) document.getElementById(pressed.button.id)?.click();
+    pressed = null;
+  }, true);
 
   // A menu that is open stays open while something else is swapped; choosing from it closes it.
   let menus = [];

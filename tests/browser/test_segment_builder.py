@@ -122,7 +122,6 @@ def build_by_mouse(page: Page) -> None:
     inner.get_by_label("Event", exact=True).nth(0).fill("Product Added")
     inner.get_by_label("Event", exact=True).nth(1).fill("Order Completed")
     inner.get_by_label("Within; empty for any time").fill("24")
-    settled(page)  # a press while an answer is being drawn can be lost on a slow machine
     inner.get_by_text("Other…").click()
     inner.get_by_role("button", name="Total").click()
     total = inner.locator(".rule-row").nth(1)
@@ -314,6 +313,31 @@ def test_typing_on__is_not_lost(page: Page, shop: str, sign_in: SignIn) -> None:
     settled(page)
     expect(page.get_by_label("Times")).to_have_value("17")
     expect(page.get_by_label("Event", exact=True)).to_have_value("Product Viewed")
+
+
+def test_pressing_meanwhile__is_not_lost(page: Page, shop: str, sign_in: SignIn) -> None:
+    """Buttons pressed while an answer is on its way do what they say, each in its turn."""
+    sign_in(Role.MARKETER)
+    page.goto(shop)
+    page.get_by_role("button", name="Event").click()
+    expect(page.get_by_label("Event", exact=True)).to_be_focused()
+    settled(page)
+    held: list[Route] = []
+    page.route("**/segments/+new/**", lambda route: route.continue_() if held else held.append(route))
+    page.get_by_label("Event", exact=True).fill("Product Viewed")
+    with page.expect_request("**/segments/+new/**"):
+        page.keyboard.press("Tab")
+    page.get_by_role("button", name="Where…").click()
+    page.get_by_role("button", name="Group", exact=True).click()
+    menu = page.locator("#more-r1")
+    menu.hover()
+    page.mouse.down()
+    held[0].continue_()  # the others follow by themselves
+    expect(page.get_by_role("group", name="Group of conditions")).to_be_visible()
+    expect(page.locator(".rule-test")).to_have_count(1)
+    page.mouse.up()  # on the button that has taken the place of the one that was pressed
+    expect(page.get_by_role("button", name="Sequence")).to_be_visible()
+    expect(page.get_by_label("Event", exact=True).first).to_have_value("Product Viewed")
 
 
 def test_leaving__asks_first(page: Page, shop: str, sign_in: SignIn) -> None:
