@@ -11,6 +11,7 @@ from journeys.domain.definition import Fault
 from journeys.domain.editing import SETTINGS
 from journeys.domain.outline import KEYS, Document, conditions_of, own, owner_of, part_at, steps_in
 from journeys.forms import Input, Known, Place, goal_in_full, problem_of, sections_of, unfinished, value_at
+from journeys.forms.inputs import InputKind
 from journeys.services import faults_of
 from profiles.domain.facts import Json
 from segments.domain.conditions import Condition, reads
@@ -125,6 +126,8 @@ def _is_at(rest: str, path: str) -> bool:
 
 def _said(it: Input, content: Json, said: str) -> str:
     value = value_at(content, it.place)
+    if it.kind is InputKind.TRIGGER and not value_at(value, ("event",)):
+        return str(it.missing)
     if it.is_rule:
         is_begun = unfinished(value) is not None
         return (problem_of(value, it) if is_begun else "") or (

@@ -85,7 +85,14 @@ def test_page__draws_every_part(mia: Browser) -> None:
     ("document", "said"),
     [
         ({"language": 1}, ["Must be an object.", "2 steps to fix"]),
-        (journey(steps=[]), ["1 step to fix"]),
+        (
+            journey(steps=[], entry={"on": {"event": ""}}),
+            ["Choose the event that begins it.", "2 steps to fix"],
+        ),
+        (
+            journey(steps=[wait("w")], goal={"segment": "gone", "is": "member"}),
+            ["There is no segment", "1 step to fix"],
+        ),
         (journey(steps=[{"kind": "send", "id": "m"}]), ["Choose a template."]),
         (journey(steps=[{"kind": "wait_until", "id": "u"}]), ["Say what must hold."]),
         (
