@@ -129,6 +129,7 @@ def test_a_busy_week__with_merges_late_messages_quiet_hours_and_caps(world: Worl
     )
     world.happens(willing("carl", device="d2", timezone="Europe/Berlin"), identify("carl"))
     world.happens(willing("dora", timezone=NEW_YORK), cart("dora"))  # whose reminder comes due at night
+    world.happens(identify("eve"), cart("eve"))  # who never agreed to anything
     passes(world, until=world.now + 3 * HOUR)
 
     # Late, twice, and in a batch with what follows from it.
