@@ -6,6 +6,7 @@ from uuid import UUID
 
 from csp.constants import NONE, SELF, UNSAFE_INLINE
 from csp.decorators import csp
+from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
@@ -16,6 +17,8 @@ from django.views.decorators.http import require_POST, require_safe
 
 from cdp_site.web import Role, StaffRequest, page_or_part, staff_page
 from connectors import delivery_words
+from connectors.channels.email.channel import OUTBOX_PAGE
+from connectors.domain.mail_body import as_looked_at, links_of
 from connectors.models import Connection, Delivery
 from connectors.queries import DeliveryFilter, deliveries_found, failing_destinations
 from connectors.registry import CHANNELS
@@ -79,6 +82,8 @@ def delivery_page(request: StaffRequest, uuid: UUID) -> HttpResponse:
         "line": _line(delivery, naming=namings([delivery.person]).get(delivery.person_id)),
         "attempts": delivery.attempts.order_by("-number"),
         "mail": rendered if "html" in rendered else None,
+        # Of a mail that went no further than its page: nobody else can follow them.
+        "links": links_of(rendered.get("html", "")) if delivery.last_error == OUTBOX_PAGE else [],
         "body": _readable(rendered.get("body")),
         "journey": delivery.context.get("journey") or {},
         "may_replay": _may_replay(request) and delivery.state in ("dead", "blocked", "cancelled"),
@@ -91,11 +96,11 @@ def delivery_page(request: StaffRequest, uuid: UUID) -> HttpResponse:
 @xframe_options_sameorigin
 @require_safe
 def delivery_mail(request: StaffRequest, uuid: UUID) -> HttpResponse:
-    """The mail as it was sent, for the frame on its page."""
+    """The mail as it was sent, for the frame on its page; looking at it neither opens nor clicks."""
     html = (_delivery_or_404(uuid).rendered or {}).get("html")
     if html is None:
         raise Http404
-    return HttpResponse(html)
+    return HttpResponse(as_looked_at(html, pixels=f"{settings.BASE_URL}/o/"))
 
 
 @staff_page(Role.MARKETER, Role.SERVICE)

@@ -45,6 +45,46 @@ def with_pixel(text: str, *, address: str) -> str:
     return text[: ends[-1].start()] + pixel + text[ends[-1].start() :]
 
 
+def as_looked_at(text: str, *, pixels: str) -> str:
+    """The mail for a reader of ours: no link leads anywhere, and nobody is told that it was opened.
+
+    Args:
+        pixels: how the addresses of opening pixels begin.
+    """
+    pixel = re.compile(rf'<img src="{re.escape(html.escape(pixels))}[^"]*" width="1" height="1" alt="">')
+    return _LINK_TAG.sub(lambda found: _HREF.sub("", found[0], count=1), pixel.sub("", text))
+
+
+def links_of(text: str) -> list[tuple[str, str]]:
+    """The words and the address of each link to a web page, in order."""
+    reader = _LinkReader()
+    reader.feed(text)
+    reader.close()
+    found = ((" ".join("".join(words).split()), address) for address, words in reader.links)
+    return [(words or address, address) for words, address in found]
+
+
+class _LinkReader(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.links: list[tuple[str, list[str]]] = []
+        self.is_inside = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        address = dict(attrs).get("href") or ""
+        if tag in ("a", "area") and address.startswith(("http://", "https://")):
+            self.links.append((address, []))
+            self.is_inside = tag == "a"
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "a":
+            self.is_inside = False
+
+    def handle_data(self, data: str) -> None:
+        if self.is_inside:
+            self.links[-1][1].append(data)
+
+
 def text_of(text: str) -> str:
     """Write HTML as plain text: paragraphs, list items, and each link's address after its words."""
     reader = _TextReader()

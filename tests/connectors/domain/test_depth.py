@@ -3,6 +3,7 @@
 import json
 import time
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -40,6 +41,11 @@ def test_without_deep_messages__the_border() -> None:
 def test_without_deep_messages__no_json_stays_none() -> None:
     for body in (b"", b"]]]]", b'{"batch":[' + b"[" * 5000, b'"never ends'):
         assert without_deep_messages(body) == body
+
+
+def test_without_deep_messages__gives_up_on_what_is_nothing_but_brackets() -> None:
+    with pytest.raises(RecursionError):
+        without_deep_messages(b'{"batch":' + b"[" * 2_000_000 + b"]" * 2_000_000 + b"}")
 
 
 def test_without_deep_messages__takes_time_in_proportion() -> None:

@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from connectors.domain.mail_body import text_of, with_links, with_pixel
+from connectors.domain.mail_body import as_looked_at, links_of, text_of, with_links, with_pixel
 
 
 def tracked(text: str) -> str:
@@ -49,6 +49,18 @@ def test_with_pixel__before_the_end_of_the_body() -> None:
         '<body>x<img src="http://t/o/1?a=1&amp;b=2" width="1" height="1" alt=""></body></html>'
     )
     assert with_pixel("x", address="p").endswith('alt="">')
+
+
+def test_as_looked_at__leads_nowhere_and_tells_nobody() -> None:
+    sent = with_pixel('<body><a class="b" href="http://t/c/1">Go</a></body>', address="http://t/o/1?a=1&b=2")
+    assert as_looked_at(sent, pixels="http://t/o/") == '<body><a class="b">Go</a></body>'
+
+
+def test_links_of__words_and_addresses() -> None:
+    found = links_of(
+        '<a href="http://t/c/1"><b>Buy</b>\n &amp; win</a><a href="#x">x</a><a href="https://t/p"></a>y'
+    )
+    assert found == [("Buy & win", "http://t/c/1"), ("https://t/p", "https://t/p")]
 
 
 @pytest.mark.parametrize(
