@@ -19,6 +19,7 @@ from django.urls import reverse
 from django.utils import formats, timezone
 from django.utils.functional import Promise
 from django.utils.html import conditional_escape
+from django.utils.text import capfirst
 from django.utils.translation import get_language, gettext, gettext_lazy, ngettext, npgettext, pgettext
 from django_htmx.jinja import htmx_script
 from jinja2 import Environment, StrictUndefined
@@ -82,6 +83,7 @@ def environment(**options: Any) -> Environment:
         "moment": moment,
         "iso": iso,
         "ago": ago,
+        "capfirst": capfirst,
         "initials": initials,
         "role_names": role_names,
         "kind": kind_name,
