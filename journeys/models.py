@@ -32,11 +32,14 @@ class Journey(models.Model):
     # People up to this id were looked at for who is to be asked to enter; null where that is done.
     plan_cursor = models.BigIntegerField(null=True)
     is_planning_present = models.BooleanField(default=False)  # and those who are present are to be asked too
+    # Whither everybody inside is being moved, where they are too many to be moved while it is published:
+    # {"version": id, "to": {step: step}}. Null once they are there.
+    moving = models.JSONField(null=True)
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
 
     objects = JourneyQuerySet.as_manager()
-    personal_data = not_personal("draft")
+    personal_data = not_personal("draft", "moving")
 
     def __str__(self) -> str:
         return self.name

@@ -1,11 +1,17 @@
-"""Take the people inside a journey to another version of it, all in one transaction."""
+"""Take the people inside a journey to another version of it.
+
+As many as can be moved in a few seconds are moved while it is published; nobody decides about anything
+meanwhile. A larger crowd goes in the background, portion by portion, each person locked as by a sweep; until
+their turn comes they go on by the version they are in.
+"""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.db import connection
+from django.db import connection, transaction
 
 from connectors.services import cancel_for_runs
 from journeys.domain.decision import Decision, Outcome, State
@@ -16,10 +22,14 @@ from journeys.models import Journey, JourneyVersion, Run
 from profiles import partitions
 from profiles.arrays import bare, instants, texts
 from profiles.domain.exact import decode_json, encode_json
+from profiles.models import Person
+from segments.revision import share_rules
 
 logger = logging.getLogger(__name__)
 
+AT_ONCE: Final = 100_000  # runs
 _PORTION: Final = 20_000  # runs in memory at once
+_BESIDE: Final = 500  # runs in one transaction beside others'
 _PROBE: Final = timedelta(days=10_000)
 
 # Most people stand where nothing changed: they are moved without being looked at one by one.
@@ -68,7 +78,7 @@ def move_runs(journey: Journey, version: JourneyVersion, *, to: Mapping[str, str
     partitions.ensure_decision_days({now.date()})
     new = parse_journey(version.document)
     moves = moves_to(new, journey, to=to)
-    gone = {step.id for move in moves.values() for step in move.old.walk()} - {step.id for step in new.walk()}
+    gone = _gone(moves.values(), new)
     runs = [run for old, move in moves.items() for run in _keep(version, old, move, now=now)]
     for rows in _portions(journey, list(moves)):
         _write(version, [(row[0], _moved(moves[row[1]], row, now=now)) for row in rows], now=now)
@@ -101,11 +111,75 @@ def _keep(version: JourneyVersion, old: int, move: Move, *, now: datetime) -> li
         return [run_id for (run_id,) in cursor.fetchall()]
 
 
-def moves_to(new: Definition, journey: Journey, *, to: Mapping[str, str]) -> dict[int, Move]:
-    """The ways from the versions that people are in, by the versions' ids, newest first."""
+def runs_to_move(journey: Journey) -> int:
+    """How many runs are still on their way to the version that they are being moved to."""
+    if journey.moving is None:
+        return 0
+    return journey.runs.open().exclude(version=journey.moving["version"]).count()
+
+
+def move_waiting(*, now: datetime, ends_at: float) -> dict[str, int]:
+    """Go on with moving crowds; counts the runs.
+
+    Args:
+        ends_at: reading of the monotonic clock at which to stop; another call goes on from there.
+    """
+    count = 0
+    partitions.ensure_decision_days({now.date()})
+    for journey_id in list(Journey.objects.exclude(moving=None).order_by("pk").values_list("pk", flat=True)):
+        while (moved := _move_some(journey_id, now=now)) is not None:
+            count += moved
+            if time.monotonic() > ends_at:
+                return {"moved": count}
+    return {"moved": count}
+
+
+@transaction.atomic
+def _move_some(journey_id: int, *, now: datetime) -> int | None:
+    """Move the next runs; None once there are none."""
+    share_rules()  # so that nobody publishes, stops or goes on meanwhile
+    journey = Journey.objects.get(pk=journey_id)
+    if journey.moving is None:
+        return None
+    version = JourneyVersion.objects.get(pk=journey.moving["version"])
+    new = parse_journey(version.document)
+    moves = moves_to(new, journey, to=journey.moving["to"], but=version.pk)
+    found = journey.runs.open().filter(version__in=list(moves)).order_by("pk")[:_BESIDE]
+    people = dict(found.values_list("pk", "person_id"))
+    if not people:
+        Journey.objects.filter(pk=journey_id).update(moving=None)
+        return None
+    locked = Person.objects.select_for_update().filter(pk__in=people.values()).order_by("pk")
+    owners = [person.pk for person in locked.only("pk")]
+    # What others did with them until now is seen by this; a run that a merge took away has its turn later.
+    rows = journey.runs.open().filter(pk__in=list(people), person__in=owners, version__in=list(moves))
+    read = list(rows.order_by("pk").values_list("pk", "version_id", "state", "due_at"))
+    moved = [
+        (pk, moves[old].moved(State.from_json(state), due_at=due_at, now=now))
+        for pk, old, state, due_at in read
+    ]
+    _write(version, moved, now=now)
+    if gone := _gone(moves.values(), new):
+        cancel_for_runs([pk for pk, _ in moved], reason=BY_MOVE, steps=gone)
+    return len(moved)
+
+
+def _gone(moves: Iterable[Move], new: Definition) -> set[str]:
+    """The steps of the old versions that the new one has not."""
+    return {step.id for move in moves for step in move.old.walk()} - {step.id for step in new.walk()}
+
+
+def moves_to(
+    new: Definition, journey: Journey, *, to: Mapping[str, str], but: int | None = None
+) -> dict[int, Move]:
+    """The ways from the versions that people are in, by the versions' ids, newest first.
+
+    Args:
+        but: the id of a version whose people stay in it.
+    """
     inside = journey.runs.open().order_by().values("version").distinct()
     moves = {}
-    for old in journey.versions.filter(pk__in=inside).order_by("-number"):
+    for old in journey.versions.filter(pk__in=inside).exclude(pk=but or 0).order_by("-number"):
         try:
             moves[old.pk] = Move(old=parse_journey(old.document), new=new, to=to)
         except JourneyError:

@@ -17,7 +17,7 @@ from journeys.domain.moving import Standing, standing
 from journeys.domain.nodes import Step
 from journeys.domain.outline import steps_in
 from journeys.models import Journey
-from journeys.moving import moves_to
+from journeys.moving import moves_to, runs_to_move
 from journeys.queries import NO_NUMBERS, numbers_of
 from journeys.services import faults_of
 from profiles.domain.facts import Json
@@ -64,6 +64,7 @@ class Summary:
     is_same: bool  # the draft is what is live
     number: int  # of the version that would be made
     inside: int  # people, in whatever version
+    moving: int  # of them, still on their way to the live version
     changes: Sequence[ChangeLine]
     gone: Sequence[GoneLine]
     steps: Sequence[tuple[str, str]]  # of the draft: id and title
@@ -84,6 +85,7 @@ def summary_of(journey: Journey, *, now: datetime) -> Summary:
         is_same=live is not None and live.document == journey.draft and not is_stopped,
         number=newest + 1,
         inside=numbers.inside,
+        moving=runs_to_move(journey),
         changes=_changes(parse_journey(live.document), draft, waiting) if live and draft else [],
         gone=_gone(journey, draft, waiting) if draft else [],
         steps=[(step.id, title(step, translator=translation)) for step in draft.walk()] if draft else [],

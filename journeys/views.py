@@ -53,7 +53,11 @@ def journey_publish(request: StaffRequest, slug: str) -> HttpResponse:
             # The page below lists the faults, each with a way to its step.
             messages.error(request, _("The draft cannot be published yet."))
             return HttpResponseRedirect(reverse("journeys:journey-publish", args=[slug]))
-        messages.success(request, _("Version %(number)s is published.") % {"number": version.number})
+        said = _("Version %(number)s is published.") % {"number": version.number}
+        if Journey.objects.exclude(moving=None).filter(slug=slug).exists():
+            said = _("Version %(number)s is published; people inside are being moved to it.")
+            said %= {"number": version.number}
+        messages.success(request, said)
         return HttpResponseRedirect(_address(slug))
     context = {"journey": journey, "summary": summary_of(journey, now=timezone.now())}
     return render(request, "journeys/journey_publish.html", context)

@@ -13,7 +13,7 @@ from journeys.domain.moving import BY_PUBLISHING
 from journeys.ledger import end_open_runs
 from journeys.live import company_rules
 from journeys.models import Journey, JourneyVersion
-from journeys.moving import move_runs
+from journeys.moving import AT_ONCE, move_runs
 from journeys.planning import PLAN, begin_planning, wake_planner
 from journeys.services.drafts import DraftConflict
 from journeys.services.recording import record_change
@@ -98,10 +98,11 @@ def _make_live(journey: Journey, version: JourneyVersion, definition: Definition
     live, is_stopped = journey.live_version, journey.state == Journey.State.STOPPED
     before = parse_journey(live.document).entry if live and not is_stopped else None
     journey.live_version, journey.updated_at = version, version.published_at
+    journey.moving = None  # whoever was still on the way to another version stays where they are
     if journey.state != Journey.State.PAUSED:
         journey.state = Journey.State.LIVE
     begin_planning(journey, definition.entry, before=before, company=company_rules())
-    journey.save(update_fields=["live_version", "updated_at", "state", *PLAN])
+    journey.save(update_fields=["live_version", "updated_at", "state", "moving", *PLAN])
     if journey.plan_cursor is not None:
         transaction.on_commit(wake_planner)
 
@@ -118,6 +119,10 @@ def _settle(
     match people_inside:
         case PeopleInside.FINISH:
             return {}
+        case PeopleInside.MOVE if (count := journey.runs.open().count()) > AT_ONCE:
+            Journey.objects.filter(pk=journey.pk).update(moving={"version": version.pk, "to": dict(to)})
+            transaction.on_commit(wake_planner)
+            return {"to": dict(to), "runs_to_move": count}
         case PeopleInside.MOVE:
             return {"to": dict(to), "runs_moved": move_runs(journey, version, to=to, now=now)}
         case PeopleInside.EXIT:

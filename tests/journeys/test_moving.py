@@ -10,7 +10,8 @@ from pytest_django import Settings
 
 from connectors.models import Delivery
 from journeys.domain.definition import JourneyError
-from journeys.models import Decision, Run
+from journeys.models import Decision, Journey, Run
+from journeys.moving import move_waiting, runs_to_move
 from journeys.services import PeopleInside, publish_journey
 from segments.domain.values import parse_length
 from tests import build
@@ -161,6 +162,23 @@ def test_people_of_every_version_move() -> None:
     assert {run.version.number: run.state["step"] for run in Run.objects.select_related("version")} == {
         3: "b"
     }
+
+
+def test_a_crowd_moves_in_the_background() -> None:
+    """In portions: whoever came to an end meanwhile stays there, and none moves twice."""
+    run = inside("a4h b", "a")
+    others = [build.run(journey=run.journey, person=build.person(), step="a") for _ in range(3)]
+    others[0].ended_at = NOON
+    others[0].save(update_fields=["ended_at"])
+    version = published(run, "c4h b", PeopleInside.FINISH).journey.live_version
+    assert version is not None
+    Journey.objects.update(moving={"version": version.pk, "to": {"a": "c"}})
+    assert runs_to_move(Journey.objects.get()) == 3
+    assert move_waiting(now=NOON, ends_at=0.0) == {"moved": 3}
+    assert move_waiting(now=NOON, ends_at=0.0) == {"moved": 0}
+    assert Journey.objects.get().moving is None
+    assert [row.state["step"] for row in Run.objects.order_by("pk")] == ["c", "a", "c", "c"]
+    assert list(Decision.objects.values_list("outcome", "reason").distinct()) == [("moved", "a")]
 
 
 def test_a_way_to_nowhere_is_a_fault() -> None:
