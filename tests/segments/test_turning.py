@@ -15,7 +15,7 @@ from tests.segments.worlds import NOW, facts_of
 
 
 @pytest.mark.django_db
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck), database=None)
 @given(data=st.data())
 def test_turning__leaves_out_nobody_who_has_a_moment(data: st.DataObject) -> None:
     world = data.draw(worlds.worlds())
@@ -45,7 +45,7 @@ def test_turning__leaves_out_nobody_who_has_a_moment(data: st.DataObject) -> Non
 
 
 test_turning__leaves_out_nobody_at_length = pytest.mark.django_db(
-    at_length(test_turning__leaves_out_nobody_who_has_a_moment, examples=4_000)
+    at_length(test_turning__leaves_out_nobody_who_has_a_moment, examples=600)
 )
 
 
