@@ -58,7 +58,6 @@ class InputKind(StrEnum):
     """What an input looks like."""
 
     TEXT = "text"
-    AREA = "area"
     NUMBER = "number"
     LENGTH = "length"
     OFFSET = "offset"  # so long before or after a date

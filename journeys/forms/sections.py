@@ -96,7 +96,6 @@ class Section:
     remove: tuple[str, str] | None = None  # of the button beside the title
     remove_way: int | None = None  # the number of the case or variant that the section is about
     is_way_adder: bool = False
-    is_folded: bool = False
 
 
 def shape_of(part: str, content: Json) -> tuple[str, Choices]:
