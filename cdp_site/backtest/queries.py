@@ -1,6 +1,6 @@
 """What the store holds of some people: their events, and the logs of who they were and what they had."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -10,6 +10,7 @@ from django.db import connection
 
 from cdp_site.backtest.holders import Joined, Link
 from cdp_site.backtest.past import Period
+from cdp_site.models import BackTestDecision
 from connectors.models import Source
 from connectors.registry import CHANNELS
 from journeys.domain.nodes import Entry, Present
@@ -241,19 +242,19 @@ def zones_before(people: Collection[int], *, period: Period) -> dict[int, str]:
 
 def trait_rows(people: Collection[int], *, until: datetime) -> Sequence[tuple[Any, ...]]:
     """Person, key, when, arrival, value as text, identity and origin of each change of a trait."""
-    return _rows(
-        "SELECT person_id, key, at, arrival, value::text, identity_id, origin FROM profiles_traitchange"
-        " WHERE person_id = ANY(%(people)s::bigint[]) AND at < %(until)s ORDER BY arrival, at, id",
-        people=bare(people),
-        until=until + timedelta(days=1),
-    )
+    return _changes("profiles_traitchange", "key, at, arrival, value::text", people, until=until)
 
 
 def consent_rows(people: Collection[int], *, until: datetime) -> Sequence[tuple[Any, ...]]:
     """Person, category, when, arrival, answer, identity and origin of each change of a consent."""
+    return _changes("profiles_consentchange", "category, at, arrival, is_granted", people, until=until)
+
+
+def _changes(
+    table: str, columns: str, people: Collection[int], *, until: datetime
+) -> Sequence[tuple[Any, ...]]:
     return _rows(
-        "SELECT person_id, category, at, arrival, is_granted, identity_id, origin"
-        " FROM profiles_consentchange"
+        f"SELECT person_id, {columns}, identity_id, origin FROM {table}"
         " WHERE person_id = ANY(%(people)s::bigint[]) AND at < %(until)s ORDER BY arrival, at, id",
         people=bare(people),
         until=until + timedelta(days=1),
@@ -345,6 +346,19 @@ def sent_rows(
         begins=period.begins_at,
         ends=period.ends_at,
     )
+
+
+def keep_decisions(rows: Iterable[Sequence[Any]]) -> None:
+    """Write lines of a ledger: back-test, person, run, when, step, outcome, reason, tree as text."""
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(
+            f"COPY {BackTestDecision._meta.db_table}"
+            " (backtest_id, person_id, run, at, step, outcome, reason, tree) FROM STDIN"
+        ) as copy,
+    ):
+        for row in rows:
+            copy.write_row(row)
 
 
 def _events(people: Collection[int], where: str, **values: Any) -> Iterator[EventRow]:

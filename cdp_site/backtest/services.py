@@ -7,10 +7,10 @@ that ends is made up for by the next call, which goes on there. Nothing else is 
 import logging
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import count
-from typing import Final
+from typing import Any, Final
 
 from django.db import transaction
 from django_q.tasks import async_task
@@ -29,7 +29,6 @@ from journeys.domain.tally import Tally, Told
 from journeys.live import LiveVersion
 from journeys.models import Journey
 from profiles.domain.exact import decode_json, encode_json
-from profiles.domain.facts import Json
 
 logger = logging.getLogger(__name__)
 
@@ -215,7 +214,7 @@ def _keep(
 ) -> None:
     zone = rules.company.zone
     left = MOST_DECISIONS - BackTestDecision.objects.filter(backtest=row).count()
-    lines: list[BackTestDecision] = []
+    rows: list[tuple[Any, ...]] = []
     for one in played:
         row.message_count += one.messages
         told = [
@@ -229,37 +228,23 @@ def _keep(
             for line in one.lines
         ]
         tally.add(one.person, told, zone=zone)
-        for line in one.lines if len(lines) < left else ():
-            lines.append(
-                BackTestDecision(
-                    backtest=row,
-                    person_id=one.person,
-                    run=line.run_id,
-                    at=line.at,
-                    step=line.entry.step,
-                    outcome=line.entry.outcome.value,
-                    reason=line.entry.reason[:200],
-                    tree=_plain(line.entry.tree),
+        for line, said in zip(one.lines, told, strict=True) if len(rows) < left else ():
+            tree = None if line.entry.tree is None else encode_json(line.entry.tree).decode()
+            rows.append(
+                (
+                    row.pk,
+                    one.person,
+                    said.run,
+                    said.at,
+                    said.step,
+                    said.outcome.value,
+                    said.reason[:200],
+                    tree,
                 )
             )
-    BackTestDecision.objects.bulk_create(lines, batch_size=1000)
+    queries.keep_decisions(rows)
     for journey, people in counting.clashes(played, row, version).items():
         tally.clashes[journey] += people
-
-
-def _plain(tree: Json) -> Json:
-    """Reasons as the standard library writes them: exact numbers become its own."""
-    return None if tree is None else _floats(decode_json(encode_json(tree)))
-
-
-def _floats(value: Json) -> Json:
-    match value:
-        case Mapping():
-            return {key: _floats(inner) for key, inner in value.items()}
-        case list():
-            return [_floats(inner) for inner in value]
-        case _:
-            return float(value) if type(value).__name__ == "Decimal" else value
 
 
 def period_of_weeks(weeks: int, *, now: datetime) -> tuple[datetime, datetime]:
