@@ -3,7 +3,8 @@
 from journeys.forms.inputs import Input, Place
 from journeys.forms.panel import Panel, ShownInput, ShownSection, goal_in_full, panel_of, typed, value_at
 from journeys.forms.rules import problem_of, unfinished
-from journeys.forms.sections import ENTRY_SHAPES, Known, sections_of
+from journeys.forms.section import Known
+from journeys.forms.sections import ENTRY_SHAPES, sections_of
 
 __all__ = [
     "ENTRY_SHAPES",

@@ -9,7 +9,8 @@ from journeys.domain.editing import KINDS, fresh_entry
 from journeys.domain.outline import ENTRY, own
 from journeys.forms.inputs import Choices, Input, Place, sent, shown, value_of
 from journeys.forms.rules import editor_of, read_editor, rule_written
-from journeys.forms.sections import FRESH, Known, Section, sections_of, shape_of
+from journeys.forms.section import Known, Section
+from journeys.forms.sections import FRESH, sections_of, shape_of
 from profiles.domain.facts import Json
 from segments.forms import ConditionEditor
 
