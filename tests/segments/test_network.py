@@ -442,7 +442,7 @@ def test_touched__names_what_an_entered_segment_changes(data: st.DataObject) -> 
 
 
 test_engines__agree_at_length = at_length(test_engines__agree_on_generated_rules, examples=3_000)
-test_touched__message_at_length = at_length(test_touched__names_what_a_message_changes, examples=5_000)
+test_touched__message_at_length = at_length(test_touched__names_what_a_message_changes, examples=3_000)
 test_touched__values_at_length = at_length(test_touched__names_what_changed_values_change, examples=3_000)
 test_touched__segment_at_length = at_length(
     test_touched__names_what_an_entered_segment_changes, examples=3_000
