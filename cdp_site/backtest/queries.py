@@ -13,12 +13,10 @@ from cdp_site.backtest.past import Period
 from cdp_site.models import BackTestDecision
 from connectors.models import Source
 from connectors.registry import CHANNELS
-from journeys.domain.nodes import Entry, Present
 from profiles import store
 from profiles.arrays import bare, instant_of
 from profiles.domain.arrival import LIVE_WITHIN
 from profiles.models import EventName
-from segments.domain.conditions import EventCount
 
 # Imported history counts as received when it happened, so that a journey can be tried on it.
 _MOMENT: Final = (
@@ -57,55 +55,15 @@ class EventRow:
     context: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Whom:
-    """Who may enter a journey, as far as is known without playing anybody."""
-
-    entry: Entry
-    people: Sequence[int] | None  # only these
-    begins_at: datetime
-
-
-def candidates(whom: Whom, *, after: int, limit: int) -> list[int]:
-    """The next people who may enter, by id."""
-    statement, values = _candidates(whom)
-    found = _rows(
-        f"{statement} AND id > %(after)s ORDER BY id LIMIT %(limit)s", after=after, limit=limit, **values
-    )
-    return [row[0] for row in found]
-
-
-def count_candidates(whom: Whom) -> int:
-    """How many people may enter."""
-    statement, values = _candidates(whom)
-    return int(_rows(f"SELECT count(*) FROM ({statement}) AS found", **values)[0][0])
-
-
-def _candidates(whom: Whom) -> tuple[str, dict[str, Any]]:
-    statement = "SELECT id FROM profiles_person AS p WHERE merged_into_id IS NULL"
-    values: dict[str, Any] = {}
-    if whom.people is not None:
-        statement += " AND id = ANY(%(only)s::bigint[])"
-        values["only"] = bare(whom.people)
-    if isinstance(whom.entry.on, EventCount) and whom.entry.present is Present.NEW:
-        # Nobody enters who never did what the journey waits for; totals are kept for ever.
-        statement += (
-            " AND EXISTS (SELECT FROM profiles_persontotal AS t WHERE t.person_id = p.id"
-            " AND t.name_id = ANY(%(names)s::int[]) AND t.last_at >= %(begins)s::timestamptz - %(late)s)"
-        )
-        values |= {"names": bare(ids_of({whom.entry.on.name})), "begins": whom.begins_at, "late": LIVE_WITHIN}
-    return statement, values
-
-
 def count_expired(people: Collection[int], *, names: Collection[str]) -> int:
     """How many messages of these names people once sent that are not stored any more."""
     values = {"people": bare(people), "names": bare(ids_of(names))}
-    counted = _rows(
+    counted = rows_of(
         "SELECT coalesce(sum(count), 0) FROM profiles_persontotal"
         " WHERE person_id = ANY(%(people)s::bigint[]) AND name_id = ANY(%(names)s::int[])",
         **values,
     )
-    stored = _rows(
+    stored = rows_of(
         "SELECT count(*) FROM profiles_event WHERE name_id = ANY(%(names)s::int[])"
         " AND person_id IN (SELECT unnest(%(people)s::bigint[]) UNION SELECT old_person_id"
         "  FROM profiles_personoverride WHERE new_person_id = ANY(%(people)s::bigint[]))",
@@ -116,7 +74,7 @@ def count_expired(people: Collection[int], *, names: Collection[str]) -> int:
 
 def person_rows(people: Collection[int]) -> list[PersonRow]:
     """These people and whom merges made part of them."""
-    found = _rows(
+    found = rows_of(
         "SELECT id, coalesce(merged_into_id, id), uuid, time_zone, first_seen_at, last_seen_at"
         " FROM profiles_person WHERE id = ANY(%(people)s::bigint[]) AND merged_into_id IS NULL"
         " OR merged_into_id = ANY(%(people)s::bigint[])",
@@ -137,7 +95,7 @@ def person_rows(people: Collection[int]) -> list[PersonRow]:
 
 def links_of(people: Collection[int]) -> list[Link]:
     """The history of every identity that any of these held, other holders of it included."""
-    found = _rows(
+    found = rows_of(
         "SELECT l.identity_id, i.kind, i.value, l.person_id, l.at, l.arrival, l.reason"
         " FROM profiles_identitylink AS l JOIN profiles_identity AS i ON i.id = l.identity_id"
         " WHERE l.identity_id IN (SELECT identity_id FROM profiles_identitylink"
@@ -155,7 +113,7 @@ def links_of(people: Collection[int]) -> list[Link]:
 
 def unlinked_identities(people: Collection[int]) -> Sequence[tuple[int, str, str]]:
     """Person, kind and value of identities without a history."""
-    return _rows(
+    return rows_of(
         "SELECT i.person_id, i.kind, i.value FROM profiles_identity AS i"
         " WHERE i.person_id = ANY(%(people)s::bigint[])"
         " AND NOT EXISTS (SELECT FROM profiles_identitylink AS l WHERE l.identity_id = i.id)",
@@ -165,7 +123,7 @@ def unlinked_identities(people: Collection[int]) -> Sequence[tuple[int, str, str
 
 def merges_of(people: Collection[int]) -> list[Joined]:
     """The merges that made these people what they are."""
-    found = _rows(
+    found = rows_of(
         "SELECT old_person_id, new_person_id, at, arrival FROM profiles_personmerge"
         " WHERE old_person_id = ANY(%(people)s::bigint[]) AND undone_at IS NULL ORDER BY at, arrival, id",
         people=bare(people),
@@ -214,7 +172,7 @@ def ids_of(names: Collection[str]) -> list[int]:
 
 def last_seen_before(people: Collection[int], *, period: Period) -> dict[tuple[int, int], datetime]:
     """(Person, identity) -> the last thing that was done by it before a period."""
-    found = _rows(
+    found = rows_of(
         f"SELECT coalesce(o.new_person_id, e.person_id), e.identity_id, max(e.ts) FROM profiles_event AS e"
         " LEFT JOIN profiles_personoverride AS o ON o.old_person_id = e.person_id"
         f" WHERE e.person_id = ANY(%(people)s::bigint[]) AND {_MOMENT} < %(begins)s GROUP BY 1, 2",
@@ -227,7 +185,7 @@ def last_seen_before(people: Collection[int], *, period: Period) -> dict[tuple[i
 
 def zones_before(people: Collection[int], *, period: Period) -> dict[int, str]:
     """The time zone that the last message before a period named, by who the person is today."""
-    found = _rows(
+    found = rows_of(
         "SELECT DISTINCT ON (1) coalesce(o.new_person_id, e.person_id), e.context ->> 'timezone'"
         " FROM profiles_event AS e"
         " LEFT JOIN profiles_personoverride AS o ON o.old_person_id = e.person_id"
@@ -253,7 +211,7 @@ def consent_rows(people: Collection[int], *, until: datetime) -> Sequence[tuple[
 def _changes(
     table: str, columns: str, people: Collection[int], *, until: datetime
 ) -> Sequence[tuple[Any, ...]]:
-    return _rows(
+    return rows_of(
         f"SELECT person_id, {columns}, identity_id, origin FROM {table}"
         " WHERE person_id = ANY(%(people)s::bigint[]) AND at < %(until)s ORDER BY arrival, at, id",
         people=bare(people),
@@ -265,7 +223,7 @@ def stay_rows(
     people: Collection[int], *, slugs: Collection[str], period: Period
 ) -> Sequence[tuple[Any, ...]]:
     """Person, who entered, segment, since when and until when of each stay begun before a period."""
-    return _rows(
+    return rows_of(
         "SELECT m.person_id, m.origin_person_id, s.slug, m.entered_at, m.left_at"
         " FROM segments_membership AS m JOIN segments_segment AS s ON s.id = m.segment_id"
         " WHERE m.person_id = ANY(%(people)s::bigint[]) AND s.slug = ANY(%(slugs)s)"
@@ -278,7 +236,7 @@ def stay_rows(
 
 def by_hand_rows(people: Collection[int], *, until: datetime, by: str) -> Sequence[tuple[Any, ...]]:
     """Person, of whom, segment, added or not, when, until when: what was said by hand, by `by` left out."""
-    return _rows(
+    return rows_of(
         "SELECT m.person_id, m.origin_person_id, s.slug, m.is_added, m.at, m.ended_at"
         " FROM segments_manual AS m JOIN segments_segment AS s ON s.id = m.segment_id"
         " WHERE m.person_id = ANY(%(people)s::bigint[]) AND m.at < %(until)s AND m.by <> %(by)s"
@@ -291,7 +249,7 @@ def by_hand_rows(people: Collection[int], *, until: datetime, by: str) -> Sequen
 
 def list_causes(people: Collection[int], *, period: Period) -> dict[tuple[int, str, datetime], str]:
     """(Person, list, when) -> the message that made a journey put them on a list or take them off."""
-    found = _rows(
+    found = rows_of(
         "SELECT person_id, reason, at, message_id::text FROM journeys_decision"
         " WHERE person_id = ANY(%(people)s::bigint[]) AND outcome IN ('listed', 'unlisted')"
         " AND at >= %(begins)s AND at < %(ends)s AND message_id IS NOT NULL",
@@ -305,7 +263,7 @@ def list_causes(people: Collection[int], *, period: Period) -> dict[tuple[int, s
 def own_trait_writes(people: Collection[int], *, journey: int, period: Period) -> set[tuple[int, datetime]]:
     """Whom the journey itself wrote traits of in a period, and when: a replay decides that anew."""
     return set(
-        _rows(
+        rows_of(
             "SELECT person_id, at FROM journeys_decision WHERE person_id = ANY(%(people)s::bigint[])"
             " AND journey_id = %(journey)s AND outcome = 'trait_set' AND at >= %(begins)s AND at < %(ends)s",
             people=bare(people),
@@ -318,7 +276,7 @@ def own_trait_writes(people: Collection[int], *, journey: int, period: Period) -
 
 def run_rows(people: Collection[int], *, journey: int, period: Period) -> Sequence[tuple[Any, ...]]:
     """Person, key, entered, ended of the journey's runs from before a period."""
-    return _rows(
+    return rows_of(
         "SELECT person_id, key, entered_at, ended_at FROM journeys_run"
         " WHERE person_id = ANY(%(people)s::bigint[]) AND journey_id = %(journey)s"
         " AND entered_at < %(begins)s",
@@ -332,7 +290,7 @@ def sent_rows(
     people: Collection[int], *, journey: int, since: datetime, period: Period
 ) -> Sequence[tuple[Any, ...]]:
     """Person, when, class of messages that count for caps; the journey's own of the period left out."""
-    return _rows(
+    return rows_of(
         "SELECT person_id, coalesce(sent_at, decided_at), message_class FROM connectors_delivery"
         " WHERE person_id = ANY(%(people)s::bigint[]) AND coalesce(sent_at, decided_at) > %(since)s"
         " AND coalesce(sent_at, decided_at) < %(ends)s AND state IN ('queued', 'sending', 'sent')"
@@ -362,7 +320,7 @@ def keep_decisions(rows: Iterable[Sequence[Any]]) -> None:
 
 
 def _events(people: Collection[int], where: str, **values: Any) -> Iterator[EventRow]:
-    found = _rows(
+    found = rows_of(
         "SELECT e.person_id, coalesce(o.new_person_id, e.person_id), e.name_id,"
         " (extract(epoch FROM e.ts) * 1000000)::bigint,"
         " (extract(epoch FROM moment) * 1000000)::bigint, e.arrival, e.message_id::text, e.identity_id,"
@@ -398,7 +356,7 @@ def _moment_values() -> dict[str, Any]:
     return {"late": LIVE_WITHIN, "historical": bare(historical)}
 
 
-def _rows(statement: str, **values: Any) -> Sequence[tuple[Any, ...]]:
+def rows_of(statement: str, **values: Any) -> Sequence[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
         return list(cursor.fetchall())

@@ -16,7 +16,7 @@ from django.db import transaction
 from django_q.tasks import async_task
 
 from cdp_site import audit
-from cdp_site.backtest import counting, queries
+from cdp_site.backtest import candidates, counting, queries
 from cdp_site.backtest.past import Period
 from cdp_site.backtest.reading import read_pasts
 from cdp_site.backtest.replay import Places, Played, Replay
@@ -150,11 +150,11 @@ def _play_portion(pk: int, *, now: datetime, portion: int) -> int:
     journey = Journey.objects.get(pk=row.journey_id)
     version = version_of(journey, row.document, number=row.version_number or 0)
     tally = Tally.from_json(decode_json(encode_json(row.tally)))
-    whom = queries.Whom(entry=version.definition.entry, people=row.people, begins_at=row.begins_at)
+    whom = candidates.Whom(entry=version.definition.entry, people=row.people, begins_at=row.begins_at)
     if row.total is None:
-        row.total = queries.count_candidates(whom)
+        row.total = candidates.count_candidates(whom)
         tally.not_played.update(counting.told_of_all(row, version))
-    people = queries.candidates(whom, after=row.cursor, limit=portion)
+    people = candidates.candidates(whom, after=row.cursor, limit=portion)
     if people:
         _play(row, people, version=version, tally=tally)
         row.cursor, row.done = people[-1], row.done + len(people)
