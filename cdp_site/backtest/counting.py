@@ -50,9 +50,7 @@ def _inside(row: BackTest) -> int:
     return runs.exclude(ended_at__lt=row.begins_at).count()
 
 
-def told_of_some(
-    people: Collection[int], row: BackTest, version: LiveVersion, *, rules: Rules
-) -> Counter[str]:
+def told_of_some(people: Collection[int], *, rules: Rules) -> Counter[str]:
     """What is known once these people were played."""
     names = rules.needs_of(rules.reads).event_names
     expired = queries.count_expired(people, names=names) if names else 0

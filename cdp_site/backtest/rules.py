@@ -6,6 +6,7 @@ from typing import Final
 
 from cdp_site.pipeline.rules import Rules, rules_of
 from journeys.domain.definition import Definition, parse_journey
+from journeys.domain.nodes import SetTrait
 from journeys.live import LiveVersion, company_rules
 from journeys.models import Journey
 from profiles.domain.facts import Json
@@ -56,7 +57,7 @@ def _needed(
 
 def _templates_read(definition: Definition, computed: Iterable[LiveComputed]) -> Reads:
     """The computed traits that a step may write into another trait: any of them, if it writes one at all."""
-    writes = any(type(step).__name__ == "SetTrait" for step in definition.walk())
+    writes = any(isinstance(step, SetTrait) for step in definition.walk())
     return Reads(trait_keys=frozenset(one.key for one in computed) if writes else frozenset())
 
 

@@ -191,7 +191,7 @@ def _play(row: BackTest, people: Sequence[int], *, version: LiveVersion, tally: 
     _keep(row, played, rules=rules, version=version, tally=tally)
     tally.places = _places_told(replay.places)
     tally.not_played["throttled"] = sum(counts.total() for counts in tally.places.values())
-    tally.not_played.update(counting.told_of_some(people, row, version, rules=rules))
+    tally.not_played.update(counting.told_of_some(people, rules=rules))
 
 
 def _places(tally: Tally, *, journey: int) -> Places:
