@@ -44,7 +44,9 @@ def uwe(live_server: LiveServer) -> Person:
 def pages_of(world: World) -> list[str]:
     """One page of each kind: states of a delivery and parts of a journey look alike."""
     alike = [f"/deliveries/{uuid}/" for uuid in world.deliveries[2:]]
-    part = re.compile(r"/search/|/uses/|/moves/|/build/|\?step=s")  # parts of pages, and pages that look alike
+    part = re.compile(
+        r"/search/|/uses/|/moves/|/build/|\?step=s"
+    )  # parts of pages, and pages that look alike
     return [path for path in world.pages() if not part.search(path) and path not in alike]
 
 

@@ -52,7 +52,7 @@ def dropped_none(patch: pytest.MonkeyPatch) -> None:
     """None of some is read as any of them."""
     right = nodes._answer
 
-    def answer(rows: Rows, condition: Any) -> Composable:
+    def answer(rows: Rows, condition: Any) -> Any:
         return right(rows, AnyOf(of=condition.of) if isinstance(condition, NoneOf) else condition)
 
     patch.setattr(nodes, "_answer", answer)
