@@ -50,7 +50,7 @@ class Mail:
         raise LookupError(kind)
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(kw_only=True)  # no slots: aiosmtpd looks into it by a way that breaks on them in early 3.11
 class MailServer:
     """A mail server. Addresses that begin with a word of `answers` are refused with what it maps to."""
 

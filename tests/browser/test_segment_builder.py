@@ -221,7 +221,7 @@ def test_by_keyboard_alone(page: Page, shop: str, sign_in: SignIn) -> None:
     write("200")
     card = page.get_by_role("complementary", name="Who would be in it")
     expect(card).to_contain_text(
-        "did “Product Viewed” (where category is “Tents”) at least 2 times in the last 30 days and"
+        "Did “Product Viewed” (where category is “Tents”) at least 2 times in the last 30 days and"
         " (did “Product Added”, then within 24 hours “Order Completed” or the sum of revenue over"
         " “Order Completed” in the last 90 days is at least 200)"
     )
