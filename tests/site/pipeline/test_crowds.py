@@ -121,7 +121,9 @@ def test_sweep__what_came_due_last_does_not_wait_behind_a_crowd(birthdays: Segme
     """In the very first round, though a thousand others were due before."""
     people = crowd(birthdays, size=1_200)
     late = build.person(traits={"born": "1990-01-01"})
-    due = SegmentDue.objects.create(segment=birthdays, person=late, due_at=timezone.now() - timedelta(seconds=1))
+    due = SegmentDue.objects.create(
+        segment=birthdays, person=late, due_at=timezone.now() - timedelta(seconds=1)
+    )
     sweep(seconds=0.0)
     assert SegmentDue.objects.get(person=late).due_at > due.due_at
     assert SegmentDue.objects.filter(due_at=midnight()).count() > len(people) // 2
