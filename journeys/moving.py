@@ -14,7 +14,7 @@ from typing import Any, Final
 from django.db import connection, transaction
 
 from connectors.services import cancel_for_runs
-from journeys.domain.decision import Decision, Outcome, State
+from journeys.domain.decision import Decision, Ending, LedgerEntry, Outcome, State
 from journeys.domain.definition import Definition, JourneyError, parse_journey
 from journeys.domain.moving import BY_MOVE, Move
 from journeys.models import Decision as LedgerRow
@@ -155,13 +155,26 @@ def _move_some(journey_id: int, *, now: datetime) -> int | None:
     rows = journey.runs.open().filter(pk__in=list(people), person__in=owners, version__in=list(moves))
     read = list(rows.order_by("pk").values_list("pk", "version_id", "state", "due_at"))
     moved = [
-        (pk, moves[old].moved(State.from_json(state), due_at=due_at, now=now))
+        (pk, _moved_or_parked(moves[old], state, run=pk, due_at=due_at, now=now))
         for pk, old, state, due_at in read
     ]
     _write(version, moved, now=now)
     if gone := _gone(moves.values(), new):
         cancel_for_runs([pk for pk, _ in moved], reason=BY_MOVE, steps=gone)
     return len(moved)
+
+
+def _moved_or_parked(
+    move: Move, state: Mapping[str, Any], *, run: int, due_at: datetime | None, now: datetime
+) -> Decision:
+    """Where a run goes on; one that cannot be moved is parked, and all others go on."""
+    try:
+        return move.moved(State.from_json(state), due_at=due_at, now=now)
+    except Exception:
+        step = str(state.get("step", ""))
+        logger.exception("run %s is parked: it cannot be moved from step %r", run, step)
+        parked = LedgerEntry(step=step, outcome=Outcome.PARKED)
+        return Decision(state=None, ending=Ending(outcome=Outcome.PARKED, reason=step), ledger=(parked,))
 
 
 def _gone(moves: Iterable[Move], new: Definition) -> set[str]:
@@ -201,8 +214,8 @@ def _portions(journey: Journey, versions: list[int]) -> Iterator[list[tuple[Any,
 
 
 def _moved(move: Move, row: Sequence[Any], *, now: datetime) -> Decision:
-    _id, _version, state, due_at = row
-    return move.moved(State.from_json(decode_json(state)), due_at=due_at, now=now)
+    id_, _version, state, due_at = row
+    return _moved_or_parked(move, decode_json(state), run=id_, due_at=due_at, now=now)
 
 
 def _write(version: JourneyVersion, moved: Sequence[tuple[int, Decision]], *, now: datetime) -> None:

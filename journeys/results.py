@@ -182,6 +182,9 @@ _PASSING: Final = frozenset(
 )
 
 
+_NOT_LEFT: Final = frozenset({Outcome.PARKED.value, Outcome.FINISHED.value})  # failed; came to the end
+
+
 def _steps(journey: Journey, period: Period) -> tuple[dict[str, int], dict[str, StepResult]]:
     steps: dict[str, StepResult] = defaultdict(StepResult)
     values = _values(journey, period)
@@ -195,7 +198,7 @@ def _steps(journey: Journey, period: Period) -> tuple[dict[str, int], dict[str, 
         steps[step].waiting += count if is_open else 0
         if not is_open:
             ends[outcome] += count
-            steps[step].left += count if outcome != Outcome.PARKED.value else 0
+            steps[step].left += count if outcome not in _NOT_LEFT else 0
             steps[step].failed += count if outcome == Outcome.PARKED.value else 0
     for step, state, count in _rows(_DELIVERIES, values):
         steps[step].sent += count if state == Delivery.State.SENT else 0

@@ -15,6 +15,7 @@ from cdp_site.backtest.past import Period
 from cdp_site.backtest.reading import read_pasts
 from cdp_site.backtest.replay import Player, Replay
 from cdp_site.backtest.rules import rules_for, version_of
+from cdp_site.models import AuditEntry
 from cdp_site.pipeline.rules import Rules, rules_of
 from journeys.domain.entering import Action, EntryDecision, PastRun, admit, enter, occasion
 from journeys.domain.nodes import ApiEntry, DateEntry, ScheduleEntry, SegmentEntry
@@ -30,6 +31,9 @@ from segments.live import Change
 LOOKED_BACK: Final = timedelta(days=30)
 MOST_ASKED: Final = 50  # the latest are told
 _JUST_AFTER: Final = timedelta(microseconds=1)
+
+
+_OPENINGS: Final = ("journey.publish", "journey.pause", "journey.resume", "journey.stop")
 
 
 class Obstacle(Enum):
@@ -87,6 +91,7 @@ def why_not(
         version=version,
         history=_history(person, journey, until=at),
         is_draft=is_draft or journey.live_version is None,
+        openings=_openings(journey),
     )
     # What the journey itself wrote is taken as it was, and nobody enters it here.
     unplayed = replace(version, journey_id=0, is_open=False)
@@ -108,6 +113,17 @@ def why_not(
     return look.summed(player, person.pk, asked, at=at, since=since)
 
 
+def _openings(journey: Journey) -> list[tuple[datetime, bool]]:
+    """When people could enter from then on, or no more; publishing opens all but a paused journey."""
+    entries = AuditEntry.objects.filter(object_kind="journey", object_id=journey.slug, verb__in=_OPENINGS)
+    found: list[tuple[datetime, bool]] = []
+    is_paused = False
+    for at, verb in entries.order_by("at", "id").values_list("at", "verb"):
+        is_paused = verb == "journey.pause" or (is_paused and verb == "journey.publish")
+        found.append((at, not is_paused and verb != "journey.stop"))
+    return found
+
+
 def _around(rules: Rules, version: LiveVersion) -> Rules:
     """The segments and traits of a version that nobody enters."""
     return rules_of(
@@ -126,6 +142,7 @@ class _Look:
     version: LiveVersion
     history: Sequence[PastRun]
     is_draft: bool
+    openings: Sequence[tuple[datetime, bool]]  # when people could enter from then on, or no more
     crossings: int = 0
 
     def asked(self, player: Player, item: object) -> Iterator[Asked]:
@@ -191,7 +208,8 @@ class _Look:
         first = self.journey.versions.order_by("number").values_list("published_at", flat=True).first()
         if first is None or first > at:
             return False
-        return self.journey.state == Journey.State.LIVE or self.journey.updated_at > at
+        known = [is_open for moment, is_open in self.openings if moment <= at]
+        return known[-1] if known else bool(self.openings) or self.journey.state == Journey.State.LIVE
 
     def summed(
         self, player: Player, person: int, asked: Sequence[Asked], *, at: datetime, since: datetime

@@ -115,6 +115,8 @@ def play_waiting(*, now: datetime, seconds: float = LONGEST, portion: int = PORT
     ends_at = time.monotonic() + seconds
     while (pk := _next()) is not None:
         played = _portion_or_fail(pk, now=now, portion=portion)
+        if played is None:
+            break  # whoever has it goes on with the others, too
         counts["played"] += played
         if time.monotonic() > ends_at:
             wake_backtests()
@@ -126,7 +128,7 @@ def _next() -> int | None:
     return BackTest.objects.unfinished().order_by("pk").values_list("pk", flat=True).first()
 
 
-def _portion_or_fail(pk: int, *, now: datetime, portion: int) -> int:
+def _portion_or_fail(pk: int, *, now: datetime, portion: int) -> int | None:
     try:
         return _play_portion(pk, now=now, portion=portion)
     except Exception as error:
@@ -141,12 +143,12 @@ def _portion_or_fail(pk: int, *, now: datetime, portion: int) -> int:
 
 
 @transaction.atomic
-def _play_portion(pk: int, *, now: datetime, portion: int) -> int:
-    """Play the next people; the last portion finishes the back-test."""
+def _play_portion(pk: int, *, now: datetime, portion: int) -> int | None:
+    """Play the next people; the last portion finishes the back-test. None: it is not ours to play."""
     began = time.monotonic()
     row = BackTest.objects.unfinished().select_for_update(skip_locked=True).filter(pk=pk).first()
     if row is None:
-        return 0  # called off, or another worker has it
+        return None  # called off, or another worker has it
     journey = Journey.objects.get(pk=row.journey_id)
     version = version_of(journey, row.document, number=row.version_number or 0)
     tally = Tally.from_json(decode_json(encode_json(row.tally)))

@@ -204,3 +204,9 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     list_writes: tuple[ListWrite, ...] = ()
     goes_to: str = ""  # the slug of the journey that the person goes on to
     cancels_queued: bool = False  # what the run queued before this decision must not leave any more
+
+    @property
+    def left_at(self) -> str:
+        """The step that ended the run; "" where none did, but the goal, a rule, or the journey's end."""
+        is_left = self.ending is not None and self.ending.outcome is Outcome.EXITED and self.ledger
+        return self.ledger[-1].step if is_left else ""

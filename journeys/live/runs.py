@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection
+from msgspec.structs import replace
 
 from connectors.services import NewDelivery
 from journeys.domain.engine import Decision, Ending, LedgerEntry, Outcome, PastRun, State
@@ -41,6 +42,8 @@ class OpenRun:
         self.due_at = decision.due_at
         if decision.state is not None:
             self.state = decision.state
+        elif (step := decision.left_at) and step != self.state.step:
+            self.state = replace(self.state, step=step)
         if decision.ending is not None:
             self.end(decision.ending, now=now)
 

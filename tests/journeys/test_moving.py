@@ -181,6 +181,17 @@ def test_a_crowd_moves_in_the_background() -> None:
     assert list(Decision.objects.values_list("outcome", "reason").distinct()) == [("moved", "a")]
 
 
+def test_a_run_that_cannot_be_moved_is_parked_and_the_others_move() -> None:
+    run = inside("a4h b", "a")
+    other = build.run(journey=run.journey, person=build.person(), step="a")
+    Run.objects.filter(pk=other.pk).update(state={"language": 1, "step": "a", "visit": "none", "rounds": 7})
+    moved = published(run, "c4h b", PeopleInside.MOVE)
+    other.refresh_from_db()
+    assert moved.state["step"] == "b"
+    assert (other.outcome, other.reason) == ("parked", "a")
+    assert Decision.objects.filter(run_id=other.pk).values_list("outcome", flat=True)[0] == "parked"
+
+
 def test_a_way_to_nowhere_is_a_fault() -> None:
     run = inside("a4h b", "a")
     with pytest.raises(JourneyError) as caught:

@@ -87,6 +87,14 @@ def test_results_of(story: Journey, django_assert_num_queries: DjangoAssertNumQu
     assert sum(day.converted for day in results.days) == 25
 
 
+def test_results_of__where_people_left(story: Journey) -> None:
+    run = entered(story, "Mail", days_ago=2)
+    Run.objects.filter(pk=run.pk).update(outcome="finished", ended_at=NOON - DAY)
+    before = results_of(story, PERIOD).steps["w"].left
+    Run.objects.filter(pk=run.pk).update(outcome="exited")
+    assert results_of(story, PERIOD).steps["w"].left == before + 1
+
+
 def test_results_of__groups_that_stay_for_different_times(story: Journey) -> None:
     """The goal is watched while somebody is inside, so a group that leaves sooner cannot be compared."""
     assert results_of(story, PERIOD).splits[0].is_even

@@ -209,10 +209,13 @@ def _ways_in(document: dict[str, Any], step_id: str) -> tuple[Any, str]:
 def _share_out(split: Any) -> None:
     """Share evenly what is not held out; the first take what does not divide."""
     held_out = split.get("hold_out", 0)
-    whole = 100 - int(held_out) if isinstance(held_out, int | float) and 0 <= held_out <= 100 else 100
-    each, rest = divmod(whole, len(split["variants"]))
+    is_share = isinstance(held_out, int | float) and 0 <= held_out <= 100
+    whole = 100 - (held_out if is_share else 0)
+    parts = 1 if whole == int(whole) else 100  # whole percents where they do, hundredths of them else
+    each, rest = divmod(round(whole * parts), len(split["variants"]))
     for number, way in enumerate(split["variants"]):
-        way["share"] = each + (number < rest)
+        share = each + (number < rest)
+        way["share"] = share if parts == 1 else share / parts
 
 
 def with_ids(document: Document, *, new_id: NewId) -> dict[str, Any]:

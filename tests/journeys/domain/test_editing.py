@@ -299,3 +299,16 @@ def test_differences() -> None:
 )
 def test_owner_of(path: str, expected: tuple[str, str]) -> None:
     assert owner_of(DRAFT, path) == expected
+
+
+@pytest.mark.parametrize(
+    ("hold_out", "shares"),
+    [(0, [34, 33, 33]), (10, [30, 30, 30]), (12.5, [29.17, 29.17, 29.16]), (101, [34, 33, 33])],
+)
+def test_add_way__shares_what_is_not_held_out(hold_out: float, shares: list[float]) -> None:
+    split = {"id": "p", "kind": "split", "salt": "s", "hold_out": hold_out}
+    document = journey(
+        steps=[{**split, "variants": [{"name": name, "share": 50, "steps": []} for name in "AB"]}]
+    )
+    edited = add_way(document, "p").document
+    assert [way["share"] for way in edited["steps"][0]["variants"]] == shares
