@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -21,6 +22,7 @@ pytestmark = [
 
 SignIn = Callable[..., str]
 WIDTHS = (360, 390, 768, 1360)
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 
 @pytest.fixture
@@ -50,21 +52,22 @@ def pages_of(world: World) -> list[str]:
     return [path for path in world.pages() if not part.search(path) and path not in alike]
 
 
+@pytest.mark.parametrize("half", [0, 1])  # so that two workers share them
 def test_every_page__is_accessible(
     page: Page,
     live_server: LiveServer,
     world: World,
     sign_in: SignIn,
-    scheme: str,
     accessible: Callable[[], None],
+    half: int,
 ) -> None:
-    page.goto(f"{live_server.url}/log-in/")
-    accessible()
     sign_in(Role.ADMIN)
-    for path in pages_of(world):
+    for path in ["/log-in/", *pages_of(world)][half::2]:
         page.goto(live_server.url + path)
         unfold(page)
-        accessible()
+        for scheme in SCHEMES:
+            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            accessible()
 
 
 def test_empty_pages__are_accessible(
