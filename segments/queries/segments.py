@@ -37,7 +37,7 @@ def segment_lines(
     """Segments by name: those in a state, or all that are not archived."""
     rows = Segment.objects.order_by("name", "id")
     rows = rows.filter(state=state) if state else rows.exclude(state=Segment.State.ARCHIVED)
-    if search := search.replace("\0", ""):
+    if search:
         rows = rows.filter(Q(name__icontains=search) | Q(slug__icontains=search))
     return [SegmentLine(segment=row, sentence=sentence_of(row, translator=translator)) for row in rows]
 

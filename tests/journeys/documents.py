@@ -150,3 +150,17 @@ def cart_journey() -> Document:
             },
         ],
     }
+
+
+# Begins with the third view of a page; with a wait for something and a choice of ways.
+THIRD_VISIT = journey(
+    entry={
+        "on": {"event": "Page Viewed"},
+        "if": {"event": "Page Viewed", "count": {"op": "exactly", "value": 3}, "during": {"last": "P7D"}},
+    },
+    steps=[
+        send("mail"),
+        wait_until("ordered", timeout="P2D", then=[leave("bye")], otherwise=[]),
+        branch("who", cases=[case("VIP", condition=is_vip(), steps=[wait("nap")])]),
+    ],
+)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from journeys.domain.definition import Definition, parse_journey
 from journeys.domain.engine import (
@@ -22,9 +23,10 @@ from journeys.domain.engine import (
 )
 from journeys.domain.settings import Company, Place, Sent, at_once
 from profiles.domain.facts import Event, Facts, Json, Stay
-from tests.journeys.documents import Document
+from tests.journeys.documents import Document, journey
 
 SOMEBODY = UUID(int=1)
+NEW_YORK, BERLIN, LORD_HOWE, TOKYO = "America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "Asia/Tokyo"
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 
@@ -200,3 +202,29 @@ class Story:
     def _close(self, now: datetime) -> None:
         self.state, self.due_at = None, None
         self.history[-1] = replace(self.history[-1], ended_at=now)
+
+
+def told(*steps: Document, settings: Document | None = None, goal: Document | None = None) -> Story:
+    """Somebody on their way through these steps."""
+    return Story(document=journey(steps=list(steps), settings=settings, goal=goal))
+
+
+def there(text: str, zone: str) -> datetime:
+    """The moment at which clocks of a zone show this."""
+    return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+
+
+def shown(moment: datetime | None, zone: str) -> str:
+    """What clocks of a zone show at a moment."""
+    assert moment is not None
+    return moment.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M")
+
+
+def kinds(story: Story) -> list[str]:
+    """The outcomes so far, in order."""
+    return [outcome.value for outcome, _step, _reason in story.outcomes]
+
+
+def reasons(story: Story, outcome: Outcome) -> list[str]:
+    """The reasons given with an outcome, in order."""
+    return [reason for each, _step, reason in story.outcomes if each is outcome]

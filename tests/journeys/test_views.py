@@ -8,29 +8,12 @@ from journeys.services import save_draft
 from tests import build
 from tests.journeys.browser import Browser
 from tests.journeys.documents import (
-    branch,
-    case,
-    is_vip,
+    THIRD_VISIT,
     journey,
-    leave,
     send,
-    wait,
-    wait_until,
 )
 
 pytestmark = pytest.mark.django_db
-
-STORY = journey(
-    entry={
-        "on": {"event": "Page Viewed"},
-        "if": {"event": "Page Viewed", "count": {"op": "exactly", "value": 3}, "during": {"last": "P7D"}},
-    },
-    steps=[
-        send("mail"),
-        wait_until("ordered", timeout="P2D", then=[leave("bye")]),
-        branch("who", cases=[case("VIP", condition=is_vip(), steps=[wait("nap")])]),
-    ],
-)
 
 
 @pytest.fixture
@@ -42,7 +25,7 @@ def mia() -> Browser:
 def story() -> Journey:
     build.template(slug="welcome")
     build.template(slug="bye")
-    return build.journey(slug="story", name="Third visit", document=STORY)
+    return build.journey(slug="story", name="Third visit", document=THIRD_VISIT)
 
 
 def test_publish__tells_what_changes_and_does_it(mia: Browser, story: Journey) -> None:
@@ -94,7 +77,7 @@ def test_publish__nothing_to_publish(mia: Browser, story: Journey) -> None:
 
 
 def test_publish__lists_what_to_fix(mia: Browser, story: Journey) -> None:
-    document = {**STORY, "steps": [send("mail", template="gone"), *STORY["steps"][1:]]}
+    document = {**THIRD_VISIT, "steps": [send("mail", template="gone"), *THIRD_VISIT["steps"][1:]]}
     save_draft("story", document=document, revision=1, actor="api", now=timezone.now())
     html = mia.get("story/publish/")
     assert "there is no template “gone”" in html

@@ -13,10 +13,8 @@ from journeys.models import DraftState, Journey
 from tests import build
 from tests.journeys.browser import Browser
 from tests.journeys.documents import (
-    branch,
+    THIRD_VISIT,
     cart_journey,
-    case,
-    is_vip,
     journey,
     leave,
     send,
@@ -26,18 +24,6 @@ from tests.journeys.documents import (
 from tests.journeys.page_fields import fields_in
 
 pytestmark = pytest.mark.django_db
-
-STORY = journey(
-    entry={
-        "on": {"event": "Page Viewed"},
-        "if": {"event": "Page Viewed", "count": {"op": "exactly", "value": 3}, "during": {"last": "P7D"}},
-    },
-    steps=[
-        send("mail"),
-        wait_until("ordered", timeout="P2D", then=[leave("bye")], otherwise=[]),
-        branch("who", cases=[case("VIP", condition=is_vip(), steps=[wait("nap")])]),
-    ],
-)
 
 
 @pytest.fixture
@@ -49,7 +35,7 @@ def mia() -> Browser:
 def story() -> Journey:
     build.template(slug="welcome", name="Welcome")
     build.template(slug="bye", name="Good-bye")
-    return build.journey(slug="story", name="Third visit", document=STORY)
+    return build.journey(slug="story", name="Third visit", document=THIRD_VISIT)
 
 
 def ids(steps: list[Any]) -> list[str]:
@@ -180,7 +166,7 @@ def test_new__from_blank(mia: Browser) -> None:
 def test_edit__nothing_changed(mia: Browser, story: Journey) -> None:
     for part in ("@entry", "mail", "ordered", "who", "nap", "bye", "@settings"):
         assert mia.save(part, mia.form(part)).status_code == 302
-    assert mia.draft() == STORY
+    assert mia.draft() == THIRD_VISIT
     assert mia.journey().draft_revision == 1
 
 
@@ -188,7 +174,7 @@ def test_edit__saved_though_it_is_unsound(mia: Browser, story: Journey) -> None:
     response = mia.save("mail", mia.form("mail") | {"f.template": ""}, htmx=True)
     html = response.content.decode()
     assert mia.draft()["steps"][0] == {
-        key: value for key, value in STORY["steps"][0].items() if key != "template"
+        key: value for key, value in THIRD_VISIT["steps"][0].items() if key != "template"
     }
     assert "<aside" not in html  # the panel somebody types in is never swapped
     assert 'id="err-f-template" hx-swap-oob="true">' in html
@@ -213,7 +199,7 @@ def test_edit__refused(mia: Browser, story: Journey) -> None:
         "cannot be stored"
         in mia.save("mail", form | {"f.name": "a\0b"}, htmx=True).headers["HX-Trigger-After-Settle"]
     )
-    assert mia.draft() == STORY
+    assert mia.draft() == THIRD_VISIT
 
 
 def test_do__each_operation(mia: Browser, story: Journey) -> None:
@@ -235,20 +221,20 @@ def test_do__each_operation(mia: Browser, story: Journey) -> None:
     mia.do("remove", id="@goal")
     for _change in range(9):
         mia.do("undo")
-    assert mia.draft() == STORY
+    assert mia.draft() == THIRD_VISIT
     for answer in (
         mia.do("insert", kind="dance", at=":0"),
         mia.do("move", id="mail", at="x"),
         mia.do("dance"),
     ):
         assert answer.status_code == 302
-    assert mia.draft() == STORY
+    assert mia.draft() == THIRD_VISIT
 
 
 def test_do__undo_and_redo(mia: Browser, story: Journey) -> None:
     mia.do("remove", id="mail")
     mia.do("undo")
-    assert mia.draft() == STORY
+    assert mia.draft() == THIRD_VISIT
     mia.do("redo")
     mia.do("redo")
     assert ids(mia.draft()["steps"]) == ["ordered", "who"]
@@ -261,7 +247,7 @@ def test_do__typing_in_one_go_is_undone_at_once(mia: Browser, story: Journey) ->
     for name in ("F", "Fi", "First"):
         mia.save("mail", mia.form("mail") | {"f.name": name})
     mia.do("undo")
-    assert mia.draft() == STORY
+    assert mia.draft() == THIRD_VISIT
 
 
 def test_do__removing_asks_first(mia: Browser, story: Journey) -> None:
@@ -270,7 +256,7 @@ def test_do__removing_asks_first(mia: Browser, story: Journey) -> None:
     assert "Delete “Branch”?" in asked
     assert "1 person waits there now." in asked
     assert "Keep 1 step of “VIP”" in asked
-    assert mia.draft() == STORY
+    assert mia.draft() == THIRD_VISIT
     assert "1 step goes with it." in mia.do("remove_way", id="who", way="0").content.decode()
     mia.do("remove", id="who", sure="1", keep="cases/0")
     assert ids(mia.draft()["steps"]) == ["mail", "ordered", "nap"]
@@ -311,18 +297,18 @@ def test_two_editors__operations_and_undo(mia: Browser, story: Journey) -> None:
 
 def test_export_and_import(mia: Browser, story: Journey) -> None:
     exported = json.loads(mia.get("story/draft.json"))
-    assert exported == STORY
+    assert exported == THIRD_VISIT
     bare = {**exported, "steps": [{"kind": "exit"}, *exported["steps"]]}
     file = SimpleUploadedFile("draft.json", json.dumps(bare).encode())
     assert mia.post("story/import/", {"revision": "1", "file": file}).status_code == 302
-    assert mia.draft()["steps"][1:] == STORY["steps"]
+    assert mia.draft()["steps"][1:] == THIRD_VISIT["steps"]
     assert mia.draft()["steps"][0]["id"].startswith("exit-")
     for text in ("{", "[]", '{"steps": 1}', "[" * 10_000):
         assert mia.post("story/import/", {"revision": "2", "text": text}).status_code == 302
         assert "This is no journey as JSON" in mia.get("story/")
     assert mia.post("story/import/", {"revision": "1", "text": json.dumps(bare)}).status_code == 409
     mia.do("undo")
-    assert mia.draft() == STORY
+    assert mia.draft() == THIRD_VISIT
 
 
 # Numbers
@@ -354,4 +340,4 @@ def test_service__sees_and_changes_nothing(mia: Browser, story: Journey) -> None
     for path in ("do/undo/", "publish/", "pause/", "resume/", "stop/", "import/"):
         assert sue.post(f"story/{path}", {"revision": "1"}).status_code == 403
     assert sue.post("+new/", {"name": "x"}).status_code == 403
-    assert mia.draft() == STORY
+    assert mia.draft() == THIRD_VISIT

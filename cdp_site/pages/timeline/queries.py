@@ -236,5 +236,4 @@ def _names_in(people: Sequence[int], groups: frozenset[Group]) -> list[int]:
 
 
 def _escaped(words: str) -> str:
-    words = words.replace("\0", "")  # PostgreSQL holds no NUL
     return words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

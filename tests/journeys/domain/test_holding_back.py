@@ -1,7 +1,6 @@
 """Messages that are held back: quiet hours, caps, throttles; and what all steps have in common."""
 
-from datetime import UTC, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import datetime, time, timedelta
 
 import pytest
 
@@ -13,7 +12,6 @@ from tests.journeys.documents import (
     Document,
     crm,
     is_vip,
-    journey,
     repeat,
     send,
     set_trait,
@@ -21,32 +19,10 @@ from tests.journeys.documents import (
     wait_for,
     wait_until,
 )
-from tests.journeys.story import NOON, Story, at
+from tests.journeys.story import BERLIN, NEW_YORK, NOON, TOKYO, Story, at, kinds, reasons, shown, there, told
 
-NEW_YORK, BERLIN, LORD_HOWE, TOKYO = "America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "Asia/Tokyo"
 MARKETING = send(message_class="marketing")
 ORDERED = {"event": "Order Completed", "during": {"since": "entry"}}
-
-
-def told(*steps: Document, settings: Document | None = None, goal: Document | None = None) -> Story:
-    return Story(document=journey(steps=list(steps), settings=settings, goal=goal))
-
-
-def there(text: str, zone: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
-
-
-def shown(moment: datetime | None, zone: str) -> str:
-    assert moment is not None
-    return moment.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M")
-
-
-def kinds(story: Story) -> list[str]:
-    return [outcome.value for outcome, _step, _reason in story.outcomes]
-
-
-def reasons(story: Story, outcome: Outcome) -> list[str]:
-    return [reason for each, _step, reason in story.outcomes if each is outcome]
 
 
 # Quiet hours

@@ -3,7 +3,6 @@
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -17,7 +16,6 @@ from tests.journeys.documents import (
     crm,
     go_to,
     is_vip,
-    journey,
     list_change,
     repeat,
     send,
@@ -25,32 +23,22 @@ from tests.journeys.documents import (
     wait,
     wait_for,
 )
-from tests.journeys.story import NOON, Story, at
+from tests.journeys.story import (
+    BERLIN,
+    LORD_HOWE,
+    NEW_YORK,
+    NOON,
+    TOKYO,
+    Story,
+    at,
+    reasons,
+    shown,
+    there,
+    told,
+)
 
-NEW_YORK, BERLIN, LORD_HOWE, TOKYO = "America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "Asia/Tokyo"
 MARKETING = send(message_class="marketing")
 ORDERED = {"event": "Order Completed", "during": {"since": "entry"}}
-
-
-def told(*steps: Document, settings: Document | None = None, goal: Document | None = None) -> Story:
-    return Story(document=journey(steps=list(steps), settings=settings, goal=goal))
-
-
-def there(text: str, zone: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
-
-
-def shown(moment: datetime | None, zone: str) -> str:
-    assert moment is not None
-    return moment.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M")
-
-
-def kinds(story: Story) -> list[str]:
-    return [outcome.value for outcome, _step, _reason in story.outcomes]
-
-
-def reasons(story: Story, outcome: Outcome) -> list[str]:
-    return [reason for each, _step, reason in story.outcomes if each is outcome]
 
 
 # Waits for a time on the clock
