@@ -23,7 +23,7 @@ _REPLAYABLE = (Delivery.State.DEAD, Delivery.State.BLOCKED, Delivery.State.CANCE
 
 
 def queue_deliveries(outgoing: Sequence[NewDelivery]) -> dict[str, int]:
-    """Queue messages in the caller's transaction; a key that was queued before changes nothing.
+    """Queue messages in the caller's transaction, ids in their order; a key that was queued changes nothing.
 
     Returns:
         key -> id of those that are new.
@@ -56,6 +56,7 @@ SELECT d.uuid, d.key, d.person_id, d.journey_id, d.run_id, d.step, d.channel, c.
             connection, action, template, message_class, fields, context, decided_at)
   LEFT JOIN connectors_connection AS c ON c.slug = d.connection
   LEFT JOIN connectors_template AS t ON t.slug = d.template
+ ORDER BY d.place
 ON CONFLICT (key) DO NOTHING
 RETURNING key, id
 """

@@ -3,6 +3,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import connection
 from pytest_django import DjangoAssertNumQueries
 
 from cdp_site.models import AuditEntry
@@ -23,7 +24,7 @@ def new(key: str, *, person_id: int = 1, **changes: Any) -> NewDelivery:
 
 
 def test_queue_deliveries__everything_lands_in_its_column() -> None:
-    connection = Connection.objects.create(slug="crm", name="CRM", kind="crm")
+    crm = Connection.objects.create(slug="crm", name="CRM", kind="crm")
     template = Template.objects.create(slug="hi", name="Hi", subject="s", body="b")
     queued = queue_deliveries(
         [
@@ -48,7 +49,7 @@ def test_queue_deliveries__everything_lands_in_its_column() -> None:
     assert (row.person_id, row.journey_id, row.run_id, row.step) == (5, 3, 7, "s1")
     assert (row.channel, row.connection, row.template, row.action) == (
         "crm",
-        connection,
+        crm,
         template,
         "create_deal",
     )
@@ -72,6 +73,15 @@ def test_queue_deliveries__a_key_counts_once() -> None:
     assert set(first) == {"1:s:1", "1:s:2"}
     assert set(again) == {"1:s:3"}
     assert Delivery.objects.count() == 3
+
+
+def test_queue_deliveries__ids_are_given_in_the_order_of_deciding() -> None:
+    """However the database joins the names of connections and templates."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_hashjoin = off; SET LOCAL enable_nestloop = off")
+    steps = ["mail", "free", "zeta", "service", "alpha"]
+    queue_deliveries([new(f"1:{step}:1", step=step, connection=step) for step in steps])
+    assert list(Delivery.objects.order_by("id").values_list("step", flat=True)) == steps
 
 
 def test_queue_deliveries__unknown_slugs_are_kept_for_the_sender() -> None:
