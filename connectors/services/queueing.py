@@ -52,8 +52,8 @@ SELECT d.uuid, d.key, d.person_id, d.journey_id, d.run_id, d.step, d.channel, c.
        '', '', d.decided_at
   FROM unnest(%s::uuid[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[],
               %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[])
-       AS d(uuid, key, person_id, journey_id, run_id, step, channel,
-            connection, action, template, message_class, fields, context, decided_at)
+       WITH ORDINALITY AS d(uuid, key, person_id, journey_id, run_id, step, channel,
+            connection, action, template, message_class, fields, context, decided_at, place)
   LEFT JOIN connectors_connection AS c ON c.slug = d.connection
   LEFT JOIN connectors_template AS t ON t.slug = d.template
  ORDER BY d.place
