@@ -15,7 +15,7 @@ from cdp_site.backtest.services import play_waiting
 from cdp_site.models import Heartbeat
 from cdp_site.processes import pulse
 from connectors.services import send_due
-from profiles.times import note_times
+from profiles.times import note_from_anywhere
 from segments.tasks import build_waiting
 
 logger = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ def backtest() -> dict[str, int]:
 
 def note() -> dict[str, int]:
     """Note when the events of many people were, for questions about everybody."""
-    return {"noted": note_times(limit=20_000)}
+    return {"noted": note_from_anywhere(seconds=60.0)}
 
 
 def beat(cluster: str) -> dict[str, int]:

@@ -27,6 +27,8 @@ from segments.revision import share_rules
 
 logger = logging.getLogger(__name__)
 
+Ways = dict[int, dict[int, Move]]  # version that people are moved to -> version they are in -> the way
+
 AT_ONCE: Final = 100_000  # runs
 _PORTION: Final = 20_000  # runs in memory at once
 _BESIDE: Final = 500  # runs in one transaction beside others'
@@ -127,7 +129,8 @@ def move_waiting(*, now: datetime, ends_at: float) -> dict[str, int]:
     count = 0
     partitions.ensure_decision_days({now.date()})
     for journey_id in list(Journey.objects.exclude(moving=None).order_by("pk").values_list("pk", flat=True)):
-        while (moved := _move_some(journey_id, now=now)) is not None:
+        moves: Ways = {}
+        while (moved := _move_some(journey_id, moves, now=now)) is not None:
             count += moved
             if time.monotonic() > ends_at:
                 return {"moved": count}
@@ -135,20 +138,28 @@ def move_waiting(*, now: datetime, ends_at: float) -> dict[str, int]:
 
 
 @transaction.atomic
-def _move_some(journey_id: int, *, now: datetime) -> int | None:
-    """Move the next runs; None once there are none."""
+def _move_some(journey_id: int, ways: Ways, *, now: datetime) -> int | None:
+    """Move the next runs; None once there are none.
+
+    Args:
+        ways: those found by earlier calls, by the version they lead to.
+    """
     share_rules()  # so that nobody publishes, stops or goes on meanwhile
     journey = Journey.objects.get(pk=journey_id)
     if journey.moving is None:
         return None
     version = JourneyVersion.objects.get(pk=journey.moving["version"])
     new = parse_journey(version.document)
-    moves = moves_to(new, journey, to=journey.moving["to"], but=version.pk)
-    found = journey.runs.open().filter(version__in=list(moves)).order_by("pk")[:_BESIDE]
+    if version.pk not in ways:
+        ways[version.pk] = moves_to(new, journey, to=journey.moving["to"], but=version.pk)
+    moves, after = ways[version.pk], journey.moving.get("after", 0)
+    found = journey.runs.open().filter(version__in=list(moves), pk__gt=after).order_by("pk")[:_BESIDE]
     people = dict(found.values_list("pk", "person_id"))
+    # From the beginning once more, for those who were somebody else's for a moment.
+    further = {**journey.moving, "after": max(people, default=0)} if people or after else None
+    Journey.objects.filter(pk=journey_id).update(moving=further)
     if not people:
-        Journey.objects.filter(pk=journey_id).update(moving=None)
-        return None
+        return 0 if after else None
     locked = Person.objects.select_for_update().filter(pk__in=people.values()).order_by("pk")
     owners = [person.pk for person in locked.only("pk")]
     # What others did with them until now is seen by this; a run that a merge took away has its turn later.

@@ -10,16 +10,15 @@ from django.db.models import Max
 from django.db.models.fields.json import KT
 
 from connectors.models import Delivery
-from journeys.domain.decision import Outcome
+from journeys.domain.decision import PASSED, Outcome
 from journeys.models import Decision, Journey, Run
-from journeys.queries import PASSED
 from profiles.domain.naming import Naming
 from profiles.models import Person
 from profiles.queries import namings
 
 SHOWN: Final = 100  # of the newest; the number above them counts all
 _OUTCOMES: Final = {
-    "passed": frozenset(PASSED),
+    "passed": PASSED,
     "not_sent": frozenset({Outcome.NOT_SENT}),
     "entered": frozenset({Outcome.ENTERED}),
     "converted": frozenset({Outcome.CONVERTED}),

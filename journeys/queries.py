@@ -10,24 +10,9 @@ from django.db.models.functions import Coalesce
 
 from cdp_site.models import AuditEntry
 from connectors.models import Delivery
-from journeys.domain.decision import Outcome
+from journeys.domain.decision import PASSED, Outcome
 from journeys.models import Decision, Journey, Run
 
-PASSED = frozenset(
-    {
-        Outcome.WAITED,
-        Outcome.SATISFIED,
-        Outcome.TIMED_OUT,
-        Outcome.BRANCHED,
-        Outcome.SPLIT,
-        Outcome.QUEUED,
-        Outcome.TRAIT_SET,
-        Outcome.LISTED,
-        Outcome.UNLISTED,
-        Outcome.EXITED,
-        Outcome.MOVED_ON,
-    }
-)
 _DIVIDING = frozenset({Outcome.BRANCHED, Outcome.SPLIT})
 
 
@@ -62,7 +47,7 @@ NO_NUMBERS = JourneyNumbers(inside=0, entered=0, converted=0, exited=0, finished
 
 
 def numbers_of(journey: Journey, *, since: datetime) -> JourneyNumbers:
-    """Count what was decided from `since` on, over all versions, and who is inside now: three queries."""
+    """Count what was decided from `since` on, over all versions, and who is inside now: four queries."""
     decided = _decided(journey, since=since)
     waiting = _waiting(journey)
     failed = _failed(journey, since=since)

@@ -20,13 +20,13 @@ from zoneinfo import ZoneInfo
 from django.db import connection
 
 from connectors.models import Delivery
-from journeys.domain.decision import Outcome
+from journeys.domain.decision import PASSED, Outcome
 from journeys.domain.definition import Definition, parse_journey
 from journeys.domain.lift import Interval, Share, Verdict, bounds_of, difference, verdict
 from journeys.domain.nodes import Split
 from journeys.domain.steps.ways import HOLD_OUT
 from journeys.models import Decision, Journey, JourneyVersion, Run
-from profiles.models import Event, EventName
+from profiles.models import Event, EventName, PersonOverride
 
 OPENED: Final = "Email Opened"
 CLICKED: Final = "Email Link Clicked"
@@ -72,7 +72,7 @@ class GroupResult:
     goal: Share  # of those who were watched for the whole window
     rate: Interval
     revenue: Decimal
-    watched: timedelta  # on average, at most the window, of those who did not reach the goal
+    watched: timedelta | None  # on average, at most the window, of those who did not reach it; None: all did
     lift: Interval | None = None  # against the first group; None for that group itself
     verdict: Verdict | None = None
 
@@ -87,7 +87,7 @@ class SplitResult:
     @property
     def is_even(self) -> bool:
         """Whether all groups were watched for about the same time, so that they can be compared."""
-        times = [group.watched for group in self.groups if group.goal.of]
+        times = [group.watched for group in self.groups if group.goal.of and group.watched is not None]
         return not times or min(times) >= 0.9 * max(times)
 
 
@@ -166,22 +166,6 @@ _ENGAGEMENT: Final = f"""
            AND e.properties->>'journey' = %(slug)s AND e.properties->>'by' = 'human'
      GROUP BY 1, 2
 """
-_PASSING: Final = frozenset(
-    {
-        Outcome.WAITED,
-        Outcome.SATISFIED,
-        Outcome.TIMED_OUT,
-        Outcome.BRANCHED,
-        Outcome.SPLIT,
-        Outcome.REPEATED,
-        Outcome.QUEUED,
-        Outcome.TRAIT_SET,
-        Outcome.LISTED,
-        Outcome.UNLISTED,
-    }
-)
-
-
 _NOT_LEFT: Final = frozenset({Outcome.PARKED.value, Outcome.FINISHED.value})  # failed; came to the end
 
 
@@ -190,7 +174,7 @@ def _steps(journey: Journey, period: Period) -> tuple[dict[str, int], dict[str, 
     values = _values(journey, period)
     for step, told, count in _rows(_LEDGER, values):
         outcome = Outcome(told)
-        steps[step].passed += count if outcome in _PASSING or outcome is Outcome.NOT_SENT else 0
+        steps[step].passed += count if outcome in PASSED else 0
         steps[step].held += count if outcome is Outcome.HELD else 0
         steps[step].not_sent += count if outcome is Outcome.NOT_SENT else 0
     ends: dict[str, int] = defaultdict(int)
@@ -219,7 +203,11 @@ _CONVERTED: Final = f"""
         SELECT DISTINCT ON (d.run_id) d.run_id, d.at, e.revenue
           FROM {Decision._meta.db_table} AS d
           LEFT JOIN {Event._meta.db_table} AS e
-            ON e.person_id = d.person_id AND e.message_id = d.message_id
+            -- Until the squash, what people did before a merge stands under who they were.
+            ON e.person_id = ANY(d.person_id || ARRAY(
+                   SELECT o.old_person_id FROM {PersonOverride._meta.db_table} AS o
+                    WHERE o.new_person_id = d.person_id))
+               AND e.message_id = d.message_id
                AND e.ts > d.at - interval '2 days' AND e.ts < d.at + interval '2 days'
          WHERE d.journey_id = %(journey)s AND d.step = '' AND d.outcome = 'converted' AND d.at >= %(since)s
          ORDER BY d.run_id, d.at
@@ -230,9 +218,9 @@ _COUNTED: Final = """
            count(*) FILTER (WHERE began + %(window)s <= %(until)s),
            count(*) FILTER (WHERE began + %(window)s <= %(until)s AND reached <= began + %(window)s),
            coalesce(sum(revenue), 0),
-           coalesce(avg(least(coalesce(ended_at, %(until)s), began + %(window)s) - began)
-                    FILTER (WHERE began + %(window)s <= %(until)s
-                                  AND (reached IS NULL OR reached > began + %(window)s)), interval '0')
+           avg(least(coalesce(ended_at, %(until)s), began + %(window)s) - began)
+               FILTER (WHERE began + %(window)s <= %(until)s
+                             AND (reached IS NULL OR reached > began + %(window)s))
 """
 _VERSIONS: Final = f"""
     {_CONVERTED}, entered AS (
@@ -274,7 +262,7 @@ def _splits(journey: Journey, period: Period, splits: list[str]) -> list[SplitRe
 
 
 def _group(
-    name: str, people: int, watched: int, reached: int, revenue: Decimal, time: timedelta
+    name: str, people: int, watched: int, reached: int, revenue: Decimal, time: timedelta | None
 ) -> GroupResult:
     goal = Share(reached=reached, of=watched)
     return GroupResult(
@@ -285,7 +273,7 @@ def _group(
 def _all_together(groups: Sequence[GroupResult]) -> GroupResult:
     counts = (sum(each.goal.of for each in groups), sum(each.goal.reached for each in groups))
     revenue = sum((each.revenue for each in groups), Decimal(0))
-    return _group("", sum(each.people for each in groups), *counts, revenue, timedelta())
+    return _group("", sum(each.people for each in groups), *counts, revenue, None)
 
 
 def _one_after_another(groups: Sequence[GroupResult]) -> list[GroupResult]:

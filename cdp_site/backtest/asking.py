@@ -11,6 +11,8 @@ from enum import Enum
 from itertools import count
 from typing import Final
 
+from django.db.models import Min
+
 from cdp_site.backtest.past import Period
 from cdp_site.backtest.reading import read_pasts
 from cdp_site.backtest.replay import Player, Replay
@@ -92,6 +94,7 @@ def why_not(
         history=_history(person, journey, until=at),
         is_draft=is_draft or journey.live_version is None,
         openings=_openings(journey),
+        published_at=journey.versions.aggregate(first=Min("published_at"))["first"],
     )
     # What the journey itself wrote is taken as it was, and nobody enters it here.
     unplayed = replace(version, journey_id=0, is_open=False)
@@ -143,6 +146,7 @@ class _Look:
     history: Sequence[PastRun]
     is_draft: bool
     openings: Sequence[tuple[datetime, bool]]  # when people could enter from then on, or no more
+    published_at: datetime | None  # for the first time
     crossings: int = 0
 
     def asked(self, player: Player, item: object) -> Iterator[Asked]:
@@ -205,8 +209,7 @@ class _Look:
     def _was_live(self, at: datetime) -> bool:
         if self.is_draft:
             return True
-        first = self.journey.versions.order_by("number").values_list("published_at", flat=True).first()
-        if first is None or first > at:
+        if self.published_at is None or self.published_at > at:
             return False
         known = [is_open for moment, is_open in self.openings if moment <= at]
         return known[-1] if known else bool(self.openings) or self.journey.state == Journey.State.LIVE
@@ -220,7 +223,7 @@ class _Look:
             last = _last_message(player, self.version)
             facts = player.desk.facts(player.now(person), event=last).within(entry=last, event=last)
             tree = evaluate(condition, facts, at).reason.to_json()
-        newest = sorted(asked, key=lambda one: one.at, reverse=True)
+        newest = sorted(asked, key=lambda one: one.at)[::-1]
         return self.answer(self._obstacle(newest, since=since), at=at, since=since, asked=newest, tree=tree)
 
     def _obstacle(self, newest: Sequence[Asked], *, since: datetime) -> Obstacle:

@@ -164,11 +164,13 @@ class _Sheet:
                 survivors, journey=journey, since=since_then, period=self.period
             ):
                 self.tracks[person].sent(Sent(at=at, message_class=message_class))
-        addresses: dict[str, int] = {}
-        for survivor, track in self.tracks.items():
-            addresses |= dict.fromkeys(track.addresses(), survivor)
-        for address, scope, at in suppressions_of(addresses, channel=EMAIL):
-            self.tracks[addresses[address]].closed(address, scope, at)
+        holders: dict[str, list[Track]] = defaultdict(list)  # an address may pass from one to another
+        for track in self.tracks.values():
+            for address in track.addresses():
+                holders[address].append(track)
+        for address, scope, at in suppressions_of(holders, channel=EMAIL):
+            for track in holders[address]:
+                track.closed(address, scope, at)
 
 
 def _links_by_survivor(links: Sequence[Link], survivor_of: Mapping[int, int]) -> dict[int, list[Link]]:

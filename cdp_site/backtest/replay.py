@@ -26,7 +26,7 @@ from cdp_site.pipeline.rules import RuleId, Rules
 from cdp_site.pipeline.walking import Walk
 from journeys.domain.clock import next_in_timetable
 from journeys.domain.decision import Outcome, Refusal
-from journeys.domain.nodes import Present, ScheduleEntry, SegmentEntry
+from journeys.domain.nodes import GoToJourney, Present, ScheduleEntry, SegmentEntry
 from journeys.domain.settings import Throttle, zone_of
 from journeys.live import Entrant, LedgerLine, Limits, LiveVersion, OpenRun, Runs
 from journeys.models import EntryDue
@@ -143,12 +143,11 @@ class Replay:
         return self._calls
 
     def _is_of_a_target(self, line: LedgerLine) -> bool:
-        """Whether it says that another journey is closed: none but this one is played."""
-        return (
-            line.entry.outcome is Outcome.NOT_ENTERED
-            and line.entry.reason == Refusal.CLOSED.value
-            and bool(self.targets)
-        )
+        """Whether it says that a journey is closed which is none: only this one is played."""
+        if line.entry.outcome is not Outcome.NOT_ENTERED or line.entry.reason != Refusal.CLOSED.value:
+            return False
+        step = line.version.definition.step(line.entry.step)
+        return isinstance(step, GoToJourney) and step.journey in self.targets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

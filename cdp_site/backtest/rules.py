@@ -11,7 +11,7 @@ from journeys.live import LiveVersion, company_rules
 from journeys.models import Journey
 from profiles.domain.facts import Json
 from segments.domain.conditions import Reads
-from segments.live import LiveComputed, LiveSegment, live_computed, live_segments
+from segments.live import LiveComputed, LiveSegment, in_order, live_computed, live_segments
 
 DRAFT: Final = 0  # stands for the id of a version that was not published
 
@@ -50,7 +50,7 @@ def _needed(
         of_traits = [one for one in computed if one.key in needs.trait_keys]
         found = {("segment", one.id) for one in of_segments} | {("computed", one.id) for one in of_traits}
         if found == chosen:
-            return of_segments, of_traits
+            return in_order(of_segments), of_traits
         chosen = found
         needs = reduce(Reads.__or__, _reads(of_segments, of_traits), needs)
 

@@ -28,7 +28,7 @@ from journeys.domain.definition import parse_journey
 from journeys.domain.tally import Tally, Told
 from journeys.live import LiveVersion
 from journeys.models import Journey
-from profiles.domain.exact import decode_json, encode_json
+from profiles.domain.exact import encode_json
 
 logger = logging.getLogger(__name__)
 
@@ -151,7 +151,7 @@ def _play_portion(pk: int, *, now: datetime, portion: int) -> int | None:
         return None  # called off, or another worker has it
     journey = Journey.objects.get(pk=row.journey_id)
     version = version_of(journey, row.document, number=row.version_number or 0)
-    tally = Tally.from_json(decode_json(encode_json(row.tally)))
+    tally = Tally.from_json(row.tally)
     whom = candidates.Whom(entry=version.definition.entry, people=row.people, begins_at=row.begins_at)
     if row.total is None:
         row.total = candidates.count_candidates(whom)

@@ -1,7 +1,7 @@
 """Management API of back-tests, of why somebody did not enter, and of trying a journey out with a person."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.shortcuts import get_object_or_404
@@ -52,8 +52,15 @@ class BackTestInput(serializers.Serializer[Any]):
         begins_at, ends_at = attrs.get("from"), attrs.get("to")
         if attrs.get("weeks") is None and begins_at is None:
             raise serializers.ValidationError({"weeks": [_("Say how many weeks, or from when.")]})
-        if begins_at is not None and begins_at >= (ends_at or timezone.now()):
-            raise serializers.ValidationError({"from": [_("Must lie before the end.")]})
+        if begins_at is None:
+            return attrs
+        now = timezone.now()
+        length = min(ends_at or now, now) - begins_at
+        if length <= timedelta():
+            raise serializers.ValidationError({"from": [_("Must lie before the end, and in the past.")]})
+        if length > timedelta(weeks=MOST_WEEKS):
+            words = _("The period has at most %(weeks)s weeks.") % {"weeks": MOST_WEEKS}
+            raise serializers.ValidationError({"from": [words]})
         return attrs
 
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from cdp_site.web import Role, StaffRequest, page_or_part, staff_page
-from journeys.live import live_versions
+from journeys.live import versions_in_use
 from segments.domain.computed import parse_computed
 from segments.domain.describe import describe_computed
 from segments.domain.parse import ConditionError
@@ -41,7 +41,7 @@ class TraitLine:
 
 def trait_lines(traits: Sequence[ComputedTrait]) -> list[TraitLine]:
     """Say what traits are and who asks for them."""
-    segments, versions = segments_by_trait(), live_versions()
+    segments, versions = segments_by_trait(), versions_in_use()
     return [
         TraitLine(
             trait=trait,
@@ -80,7 +80,7 @@ def trait_delete(request: StaffRequest, key: str) -> HttpResponse:
     if request.method == "POST" and not line.is_used:
         try:
             delete_computed(key, actor=request.user.get_username())
-        except TraitInUse:  # by a segment published in this moment
+        except TraitInUse:  # by what was published in this moment
             return HttpResponseRedirect(request.path)
         messages.success(request, _("The trait is given up; people keep the values they have."))
         return HttpResponseRedirect(reverse("trait-list"))

@@ -195,7 +195,7 @@ def advance_people(
     changes = Changes(states=states)
     desk = Desk(rules, states, changes.traits, clock=clock)
     decider = Decider(desk)
-    load_due(desk, list(states), until=until)
+    load_due(desk, list(states), until=until, with_dead=True)
     due = {person: due_rules(desk, person, until=until).union(asked) for person in states}
     load_facts(desk, due, now=until, until=until)
     for person in states:

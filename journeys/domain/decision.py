@@ -47,6 +47,23 @@ class Outcome(Enum):
     PARKED = "parked"  # it could not be decided: see the run's error
 
 
+# What says that somebody has a step behind them; a message that was not sent is counted apart.
+PASSED = frozenset(
+    {
+        Outcome.WAITED,
+        Outcome.SATISFIED,
+        Outcome.TIMED_OUT,
+        Outcome.BRANCHED,
+        Outcome.SPLIT,
+        Outcome.REPEATED,
+        Outcome.QUEUED,
+        Outcome.TRAIT_SET,
+        Outcome.LISTED,
+        Outcome.UNLISTED,
+        Outcome.EXITED,
+        Outcome.MOVED_ON,
+    }
+)
 RUN_OUTCOMES = frozenset(
     {
         Outcome.CONVERTED,

@@ -8,7 +8,7 @@ from journeys.live.company import company_rules
 from journeys.live.entrants import Entrant, Entrants
 from journeys.live.limits import Limits, forget_old_places
 from journeys.live.runs import LedgerLine, OpenRun, Runs, entry_document, read_entry
-from journeys.live.versions import LiveVersion, live_versions
+from journeys.live.versions import LiveVersion, journeys_asking_for, live_versions, versions_in_use
 from journeys.live.writing import repoint_people, write_runs
 
 __all__ = [
@@ -22,8 +22,10 @@ __all__ = [
     "company_rules",
     "entry_document",
     "forget_old_places",
+    "journeys_asking_for",
     "live_versions",
     "read_entry",
     "repoint_people",
+    "versions_in_use",
     "write_runs",
 ]

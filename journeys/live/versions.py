@@ -57,9 +57,23 @@ class LiveVersion:
 
 def live_versions() -> list[LiveVersion]:
     """Read all versions that people may enter or are still in; paused journeys stand still."""
+    return _versions(Journey.State.LIVE)
+
+
+def versions_in_use() -> list[LiveVersion]:
+    """Those, and the ones of paused journeys, which go on one day."""
+    return _versions(Journey.State.LIVE, Journey.State.PAUSED)
+
+
+def journeys_asking_for(key: str) -> list[str]:
+    """The slugs of the journeys that ask for a trait."""
+    return sorted({version.slug for version in versions_in_use() if key in version.reads.trait_keys})
+
+
+def _versions(*states: Journey.State) -> list[LiveVersion]:
     rows = (
         JourneyVersion.objects.select_related("journey")
-        .filter(journey__state__in=[Journey.State.LIVE])
+        .filter(journey__state__in=states)
         .extra(
             where=[
                 "journeys_journey.live_version_id = journeys_journeyversion.id OR EXISTS ("

@@ -9,7 +9,7 @@ transaction holds.
 from segments.live.computing import LiveComputed, live_computed
 from segments.live.dues import Dues, Of
 from segments.live.manual import ByHand, Manual, repoint_manual
-from segments.live.rules import LiveSegment, conditions_in_force, live_segments
+from segments.live.rules import LiveSegment, conditions_in_force, in_order, live_segments
 from segments.live.settling import Change, Settled, fault_of, next_moment, segment_due, settle
 from segments.live.stays import load_stays, note_faults, repoint_people, store_changes
 
@@ -24,6 +24,7 @@ __all__ = [
     "Settled",
     "conditions_in_force",
     "fault_of",
+    "in_order",
     "live_computed",
     "live_segments",
     "load_stays",

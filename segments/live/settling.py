@@ -55,7 +55,7 @@ def settle(
     where they are and stops no other.
 
     Args:
-        segments: all live ones by id.
+        segments: by id; each one's followers among them (`in_order`).
         asked: ids of those whose answer may have changed; their dependants are asked as needed.
         facts: must show `stays` (the same object), so that a dependant sees the change before it.
         manual: slug -> whether the person was added by hand, or else removed.

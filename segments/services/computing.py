@@ -11,6 +11,7 @@ from segments.domain.computed import computed_json, parse_computed
 from segments.models import ComputedTrait
 from segments.queries import segments_by_trait
 from segments.revision import change_rules
+from segments.services.askers import asking_for
 from segments.services.publishing import wake_builder
 
 
@@ -23,7 +24,7 @@ class KeyTaken(Exception):
 
 
 class TraitInUse(Exception):
-    """Segments ask about the trait."""
+    """Segments or journeys ask about the trait."""
 
     def __init__(self, *, key: str, by: list[str]) -> None:
         super().__init__(f"{key} is used in {', '.join(by)}")
@@ -87,11 +88,11 @@ def delete_computed(key: str, *, actor: str) -> None:
 
     Raises:
         ComputedTrait.DoesNotExist: none has the key.
-        TraitInUse: segments ask about it, and would go on with values that get old.
+        TraitInUse: segments or journeys ask about it, and would go on with values that get old.
     """
     change_rules()
     trait = ComputedTrait.objects.select_for_update().get(key=key)
-    if users := [segment.slug for segment in segments_by_trait().get(key, ())]:
+    if users := [*(segment.slug for segment in segments_by_trait().get(key, ())), *asking_for(key)]:
         raise TraitInUse(key=key, by=users)
     trait.dues.all().delete()
     _record(actor, "computed_trait.delete", key, before={"definition": trait.definition}, after=None)

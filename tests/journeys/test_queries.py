@@ -5,6 +5,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from journeys.models import Journey
 from journeys.queries import StepNumbers, journey_lines, last_edit_of, numbers_of
+from journeys.results import Period, results_of
 from journeys.services import save_draft
 from tests import build
 from tests.build import NOON
@@ -25,11 +26,12 @@ def decided(row: Journey, outcome: str, *, step: str = "", reason: str = "", day
 
 
 def test_numbers_of(django_assert_num_queries: DjangoAssertNumQueries) -> None:
-    row, other = build.journey(), build.journey()
+    row, other = build.journey(document=journey()), build.journey()
     for outcome in ("entered", "entered", "not_entered", "converted", "finished"):
         decided(row, outcome)
     decided(row, "exited", reason="exit_when")
     decided(row, "exited", step="x", reason="converted")
+    decided(row, "repeated", step="r")
     for outcome in ("waiting", "waited", "timed_out", "satisfied"):
         decided(row, outcome, step="w")
     for way in ("VIP", "VIP", "else"):
@@ -53,6 +55,12 @@ def test_numbers_of(django_assert_num_queries: DjangoAssertNumQueries) -> None:
     assert numbers.of("b") == StepNumbers(passed=3, ways={"VIP": 2, "else": 1})
     assert numbers.of("s") == StepNumbers(passed=1, not_sent=1, failed=1)
     assert numbers.of("x") == StepNumbers(passed=1)
+    assert numbers.of("r") == StepNumbers(passed=1)
+    day = timedelta(days=1)
+    results = results_of(row, Period(since=NOON - 30 * day, until=NOON + day, window=day))
+    assert {step: each.passed for step, each in results.steps.items() if each.passed} == {
+        step: numbers.of(step).passed for step in "wbsxr"
+    }
     assert numbers.of("never reached") == StepNumbers()
 
 

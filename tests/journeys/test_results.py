@@ -10,6 +10,7 @@ from pytest_django import DjangoAssertNumQueries
 from journeys.domain.lift import Share, Verdict
 from journeys.models import Decision, Journey, JourneyVersion, Run
 from journeys.results import Period, StepResult, results_of
+from profiles.models import Person
 from profiles.partitions import ensure_decision_days, ensure_event_days
 from tests import build
 from tests.build import NOON
@@ -103,6 +104,22 @@ def test_results_of__groups_that_stay_for_different_times(story: Journey) -> Non
     assert not results_of(story, PERIOD).splits[0].is_even
     shorter = Period(since=PERIOD.since, until=NOON, window=2 * DAY)
     assert results_of(story, shorter).splits[0].is_even
+
+
+def test_results_of__a_way_on_which_everybody_reached_the_goal_is_even() -> None:
+    """Nobody of them tells for how long people of that way are watched."""
+    row = build.journey(slug="all", document=DOCUMENT)
+    for way, reached in (("Mail", 3), ("hold_out", 1)):
+        for number in range(3):
+            entered(row, way, days_ago=10, reached_after=1 if number < reached else None)
+    assert results_of(row, PERIOD).splits[0].is_even
+
+
+def test_results_of__money_of_people_who_were_merged(story: Journey) -> None:
+    before = results_of(story, PERIOD).goal.revenue
+    someone = Decision.objects.filter(outcome="converted")[0].person_id
+    build.merged(old=Person.objects.get(pk=someone), new=build.person())
+    assert results_of(story, PERIOD).goal.revenue == before > 0
 
 
 def test_results_of__versions(story: Journey) -> None:

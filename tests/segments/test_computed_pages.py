@@ -13,7 +13,9 @@ from segments.domain.computed import Compute, parse_computed
 from segments.domain.describe import describe_computed
 from segments.forms.computed import KINDS, computed_for, key_after
 from segments.models import ComputedTrait
+from segments.services.computing import TraitInUse, delete_computed
 from tests import build
+from tests.journeys.documents import branch, case, journey
 from tests.segments.test_views import text
 from tests.segments.test_views_writing import staff
 
@@ -195,6 +197,16 @@ class TestList:
         assert staff.post(f"{TRAITS}spent/state/", {"do": "dance"}).status_code == 400
         staff.post(f"{TRAITS}spent/delete/")
         assert not ComputedTrait.objects.exists()
+
+    @pytest.mark.parametrize("state", ["live", "paused"])
+    def test_delete__not_what_a_journey_asks_for(self, staff: Client, state: str) -> None:
+        trait = made()
+        asks = branch("rich", cases=[case("Rich", condition={"trait": trait.key, "op": "known"}, steps=[])])
+        build.journey(slug="rich", document=journey(steps=[asks]), state=state)
+        staff.post(f"{TRAITS}{trait.key}/delete/")
+        with pytest.raises(TraitInUse, match="rich"):
+            delete_computed(trait.key, actor="mia")
+        assert ComputedTrait.objects.exists()
 
     def test_service__reads_only(self, client: Client) -> None:
         made()

@@ -12,11 +12,17 @@ from segments.domain.conditions import Reads
 from segments.live import load_stays
 
 
-def load_due(desk: Desk, people: Collection[int], *, until: datetime) -> set[int]:
-    """Read which runs people are in, and what the clock calls for by then; give whom it calls for."""
+def load_due(desk: Desk, people: Collection[int], *, until: datetime, with_dead: bool = False) -> set[int]:
+    """Read which runs people are in, and what the clock calls for by then; give whom it calls for.
+
+    Args:
+        with_dead: also rows of segments and traits that are paused or gone, which go when their time comes.
+    """
     desk.runs.load(people)
-    desk.dues.load_due(people, until=until)
-    desk.computed_dues.load_due(people, until=until)
+    if with_dead or desk.rules.segments:
+        desk.dues.load_due(people, until=until)
+    if with_dead or desk.rules.computed:
+        desk.computed_dues.load_due(people, until=until)
     desk.entrants.load(people, journeys=desk.rules.journeys_that_call, until=until)
     in_time = {person for person in desk.runs.by_person if desk.runs.due(person, until=until) is not None}
     return in_time.union(desk.dues.people, desk.computed_dues.people, desk.entrants.people)

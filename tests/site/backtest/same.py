@@ -38,7 +38,7 @@ def play(journey: Journey, *, begins_at: datetime, ends_at: datetime) -> list[Pl
     version = version_of(journey, journey.live_version.document)
     rules = rules_for(version)
     period = Period(begins_at=begins_at, ends_at=ends_at)
-    others = frozenset(Journey.objects.exclude(pk=journey.pk).values_list("slug", flat=True))
+    others = frozenset(Journey.objects.live().values_list("slug", flat=True))
     replay = Replay(rules=rules, version=version, period=period, targets=others)
     people = list(Person.objects.current().order_by("pk").values_list("pk", flat=True))
     ids = count(-1, -1)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from cdp_site.models import Company
 from connectors.models import Suppression
 from connectors.services.suppressing import suppress
+from journeys.services import stop_journey
 from profiles.domain import lanes
 from segments.services import Mode, change_members
 from tests import build
@@ -196,6 +197,25 @@ def test_entries_by_segment_date_and_timetable(world: World) -> None:
     for journey, expected in ((entered, 4), (left, 3), (born, 2), (daily, 8), (waits, 3)):
         counts = assert_same(journey, begins_at=begins_at, ends_at=world.now)
         assert counts["entered"] >= expected, (journey.slug, counts)
+
+
+def test_segments_that_others_ask_about_and_journeys_that_are_closed(world: World) -> None:
+    """What follows a segment is read where the journey asks for it alone; nobody goes to a stopped one."""
+    build.segment(slug="vip", condition={"language": 1, "if": {"trait": "plan", "op": "is", "value": "gold"}})
+    both = [{"segment": "vip", "is": "member"}, {"trait": "city", "op": "is", "value": "Berlin"}]
+    build.segment(slug="vip-berlin", condition={"language": 1, "if": {"all": both}})
+    begins_at = world.now
+    journey = world.publish("hi", written(task(), on={"segment": "vip", "change": "entered"}))
+    world.publish("closed", written(task(), on={"event": "Nothing"}))
+    goes = written({"id": "g", "kind": "go_to_journey", "journey": "closed"}, on={"event": "Cart"})
+    going = world.publish("going", goes)
+    stop_journey("closed", actor="mia", now=world.now)
+    world.now += HOUR
+    world.happens(identify("u", plan="gold"), track("u", "Cart"))
+    world.now += HOUR
+    for one in (journey, going):
+        counts = assert_same(one, begins_at=begins_at, ends_at=world.now)
+        assert counts["entered"] == 1
 
 
 GAPS = (0, 1, 30, 125, 600, 1500)  # minutes

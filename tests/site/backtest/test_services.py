@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from cdp_site.backtest.report import report_of
@@ -126,7 +127,9 @@ def test_api(journey: Journey) -> None:
     key = issue_token(build.user(role=Role.MARKETER))
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {key}")
     address = "/api/v1/journeys/cart/backtest/"
-    assert client.post(address, {}, format="json").status_code == 400
+    tomorrow, now = timezone.now() + DAY, timezone.now()
+    for wrong in ({}, {"from": tomorrow, "to": tomorrow + DAY}, {"from": now - 400 * DAY, "to": now}):
+        assert client.post(address, wrong, format="json").status_code == 400, wrong
     numbers = ["u00", "u11", "nobody"]
     body = {"from": START.isoformat(), "to": (START + 7 * DAY).isoformat(), "people": numbers}
     asked = client.post(address, body, format="json")
