@@ -7,6 +7,7 @@ from cdp_site.models import AuditEntry
 from cdp_site.web import Role
 from connectors.models import Template
 from connectors.rendering import shared_renderer
+from journeys.domain.outline import steps_in
 from journeys.models import Journey
 from journeys.services import faults_of
 from journeys.starters import STARTERS, TEXTS, needs_of
@@ -46,6 +47,20 @@ def test_starting__makes_a_draft_of_its_own_each_time_and_the_mails_once() -> No
         "journey.create",
         "journey.create",
     ]
+
+
+def test_starting__each_draws_lots_of_its_own() -> None:
+    """Else whoever one journey holds out would be held out by all."""
+    client = client_of(Role.MARKETER)
+    for _ in range(2):
+        client.post("/journeys/+starters/", {"from": "abandoned-cart"})
+    salts = [
+        step.part["salt"]
+        for journey in Journey.objects.all()
+        for step in steps_in(journey.draft)
+        if step.part["kind"] == "split"
+    ]
+    assert len(set(salts)) == 2
 
 
 def test_starting__by_those_who_may() -> None:
