@@ -79,10 +79,16 @@ class Heartbeat(models.Model):
         return f"{self.cluster} at {self.at:%H:%M:%S}"
 
 
+_UNFINISHED = ("waiting", "running")
+
+
 class BackTestQuerySet(models.QuerySet["BackTest"]):
     def unfinished(self) -> "BackTestQuerySet":
         """Those that wait for the background or are under way."""
-        return self.filter(state__in=[BackTest.State.WAITING, BackTest.State.RUNNING])
+        return self.filter(state__in=_UNFINISHED)
+
+    def finished(self) -> "BackTestQuerySet":
+        return self.exclude(state__in=_UNFINISHED)
 
 
 class BackTest(models.Model):

@@ -37,7 +37,7 @@ PORTION: Final = 250  # people read and played in one transaction
 LONGEST: Final = 30.0  # seconds before the rest is left to another call
 MOST_WEEKS: Final = 26
 MOST_DECISIONS: Final = 50_000  # kept with their reasons; all are counted
-KEPT: Final = 10  # back-tests of a journey
+KEPT: Final = 10  # back-tests of a journey; those that are not finished stay beyond it
 
 
 class NothingLive(Exception):
@@ -81,8 +81,9 @@ def start_backtest(
             asked_by=actor,
             asked_at=now,
         )
-        kept = BackTest.objects.filter(journey_id=journey.pk).order_by("-pk").values_list("pk", flat=True)
-        BackTest.objects.filter(journey_id=journey.pk).exclude(pk__in=list(kept[:KEPT])).delete()
+        of_journey = BackTest.objects.filter(journey_id=journey.pk)
+        kept = list(of_journey.order_by("-pk").values_list("pk", flat=True)[:KEPT])
+        of_journey.finished().exclude(pk__in=kept).delete()
         audit.record(
             actor,
             "journey.backtest",

@@ -116,10 +116,15 @@ def test_called_off__and_failed__and_forgotten(journey: Journey) -> None:
     assert broken.error.startswith("JourneyError")
     with pytest.raises(NothingLive):
         ask(is_live=True)
+    going = ask()
     for _ in range(KEPT):
         ask()
-    assert BackTest.objects.count() == KEPT
+    assert not BackTest.objects.finished().exists()  # the oldest go
+    assert BackTest.objects.filter(pk=going.pk).exists()  # though not while they are under way
     assert not BackTestDecision.objects.exists()
+    BackTest.objects.update(state=BackTest.State.DONE)
+    ask()
+    assert BackTest.objects.count() == KEPT
 
 
 def test_api(journey: Journey) -> None:
