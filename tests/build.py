@@ -25,6 +25,7 @@ from profiles.models import (
     EventName,
     Identity,
     Inbox,
+    KnownProperty,
     Person,
     PersonMerge,
     PersonOverride,
@@ -159,6 +160,20 @@ def _add_to_total(
             last_at=max(total.last_at, last_at),
             revenue=sum(earned) if earned else None,
         )
+
+
+def known_property(
+    path: str, *, event: str | None = None, types: Mapping[str, int], values: Sequence[str] = ()
+) -> KnownProperty:
+    """What was learned of a property of an event that was seen, or of a trait."""
+    return KnownProperty.objects.create(
+        event_name=EventName.objects.get(name=event) if event else None,
+        path=path,
+        types=types,
+        values={f'"{value}"': 5 for value in values},
+        seen=9,
+        last_seen_at=timezone.now(),
+    )
 
 
 def trait_change(*, person: Person, key: str, value: Any, at: datetime = NOON) -> TraitChange:

@@ -34,6 +34,15 @@
     caret = null;
   });
 
+  // An answer about the rule as it was is dropped: its rows may be gone, and the next one is on its way.
+  let swaps = 0;
+  const asked = new WeakMap(); // request -> how often the rule had been swapped when it was sent
+  document.addEventListener("htmx:beforeRequest", (event) => asked.set(event.detail.xhr, swaps));
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (event.target.closest("#count") && asked.get(event.detail.xhr) !== swaps) event.detail.shouldSwap = false;
+  });
+  document.addEventListener("htmx:afterSwap", (event) => { if (event.detail.target.id === "rule") swaps += 1; });
+
   // A press while an answer is on its way waits its turn; by then its button has been replaced, so what it
   // says is taken from the press itself.
   document.addEventListener("htmx:configRequest", (event) => {

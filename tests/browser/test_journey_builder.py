@@ -13,7 +13,6 @@ from journeys.domain.definition import parse_journey
 from journeys.models import Journey
 from profiles.models import EventName
 from tests import build
-from tests.browser.test_segment_builder import _known as know
 from tests.journeys.documents import branch, case, is_vip, journey, leave, send, wait, wait_until
 
 pytestmark = [
@@ -38,7 +37,7 @@ def shop(live_server: LiveServer) -> str:
     """A shop whose carts and orders are known, with a mail to send."""
     for name in ("Product Added", "Order Completed"):
         EventName.objects.get_or_create(name=name)
-        know(name, "cart_id", types={"text": 9})
+        build.known_property("cart_id", event=name, types={"text": 9})
     build.template(slug="cart-reminder", name="Cart reminder")
     build.template(slug="welcome", name="Welcome")
     return f"{live_server.url}/journeys/"
