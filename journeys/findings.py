@@ -70,7 +70,7 @@ def findings_of(document: Document, *, company_has_caps: bool) -> Findings:
             part = _part_naming(document, str(fault.message.values["slug"]))
         by_part[part].append((rest, fault))
     faults = [one for part, found in by_part.items() for one in _findings(document, part, found)]
-    return Findings(faults=faults, warnings=list(_warnings(document, company_has_caps=company_has_caps)))
+    return Findings(faults=faults, warnings=list(warnings_in(document, company_has_caps=company_has_caps)))
 
 
 def _part_naming(document: Document, slug: str) -> str:
@@ -146,7 +146,8 @@ def _sentence(text: str) -> str:
 # -- worth a second look -------------------------------------------------------------------------------
 
 
-def _warnings(document: Document, *, company_has_caps: bool) -> Iterator[Finding]:
+def warnings_in(document: Document, *, company_has_caps: bool) -> Iterator[Finding]:
+    """What deserves a second look, and holds nobody up."""
     steps = list(steps_in(document))
     mails = [
         str(step.part.get("id"))

@@ -8,14 +8,16 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from connectors.models import Template
-from journeys.canvas import mark_of
+from journeys.canvas import mark_of, title_of
 from journeys.domain.changes import Change, ChangeKind, Part, changes_between
 from journeys.domain.definition import Definition, Fault, parse_journey
 from journeys.domain.describe import entry_summary, summary, title
-from journeys.domain.editing import ENTRY, EXIT, GOAL
+from journeys.domain.editing import ENTRY, EXIT, GOAL, SETTINGS
 from journeys.domain.moving import Standing, standing
 from journeys.domain.nodes import Step
-from journeys.domain.outline import steps_in
+from journeys.domain.outline import owner_of, step_in
+from journeys.findings import warnings_in
+from journeys.live import company_rules
 from journeys.models import Journey
 from journeys.moving import moves_to, runs_to_move
 from journeys.queries import NO_NUMBERS, numbers_of
@@ -57,6 +59,14 @@ class FaultLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WarningLine:
+    """What deserves a second look and holds nobody up; as the builder says it."""
+
+    parts: Sequence[tuple[str, str]]  # that it is about: what stands in the page's address, and the title
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
     """All there is to know before publishing."""
 
@@ -69,6 +79,7 @@ class Summary:
     gone: Sequence[GoneLine]
     steps: Sequence[tuple[str, str]]  # of the draft: id and title
     faults: Sequence[FaultLine]
+    warnings: Sequence[WarningLine]
 
 
 def summary_of(journey: Journey, *, now: datetime) -> Summary:
@@ -90,7 +101,19 @@ def summary_of(journey: Journey, *, now: datetime) -> Summary:
         gone=_gone(journey, draft, waiting) if draft else [],
         steps=[(step.id, title(step, translator=translation)) for step in draft.walk()] if draft else [],
         faults=[_fault_line(journey, fault) for fault in faults],
+        warnings=_warnings(journey.draft),
     )
+
+
+def _warnings(draft: Mapping[str, Json]) -> list[WarningLine]:
+    """Each sentence once, with all the parts that it is about."""
+    found: dict[str, list[str]] = {}
+    for one in warnings_in(draft, company_has_caps=bool(company_rules().caps)):
+        found.setdefault(one.text, []).append(one.part)
+    return [
+        WarningLine(parts=[(part, _name(draft, part)) for part in parts], message=text)
+        for text, parts in found.items()
+    ]
 
 
 def _changes(live: Definition, draft: Definition, waiting: Mapping[str, int]) -> list[ChangeLine]:
@@ -184,19 +207,12 @@ def _around(definition: Definition, part: Part) -> str:
 
 
 def _fault_line(journey: Journey, fault: Fault) -> FaultLine:
-    part, name = _owner(journey.draft, fault.path)
+    part, _rest = owner_of(journey.draft, fault.path)
+    name = _name(journey.draft, part)
     return FaultLine(part=part, title=name, path=fault.path, message=fault.message.said(translation))
 
 
-def _owner(document: Mapping[str, Json], path: str) -> tuple[str, str]:
-    """The part of the document that a path leads into, and its name."""
-    owner, name = "", ""
-    for step in steps_in(document):  # the innermost comes last
-        step_id = step.part.get("id")
-        if isinstance(step_id, str) and path.startswith(f"{step.path}."):
-            owner, name = step_id, str(step.part.get("name") or step_id)
-    around = ((ENTRY, "entry", _("Entry")), (GOAL, "goal", _("Goal")), (EXIT, "exit_when", _("Exit rule")))
-    for part, key, said in around:
-        if not owner and (path == key or path.startswith((f"{key}.", f"{key}["))):
-            owner, name = part, said
-    return owner, name
+def _name(document: Mapping[str, Json], part: str) -> str:
+    found = step_in(document, part)
+    around = {ENTRY: _("Entry"), GOAL: _("Goal"), EXIT: _("Exit rule"), SETTINGS: _("Settings")}
+    return title_of(found.part) if found else around.get(part, "")

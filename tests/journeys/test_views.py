@@ -3,6 +3,7 @@
 import pytest
 from django.utils import timezone
 
+from cdp_site.models import Company
 from journeys.models import Journey, JourneyVersion
 from journeys.services import save_draft
 from tests import build
@@ -14,6 +15,8 @@ from tests.journeys.documents import (
 )
 
 pytestmark = pytest.mark.django_db
+
+CAP = {"class": "marketing", "most": 2, "per": "P7D"}
 
 
 @pytest.fixture
@@ -70,6 +73,18 @@ def test_publish__for_the_first_time(mia: Browser) -> None:
     assert "people enter this journey" in mia.get("story/publish/")
     mia.post("story/publish/", {"revision": "1"})
     assert Journey.objects.get().state == Journey.State.LIVE
+
+
+def test_publish__repeats_what_the_builder_warns_of(mia: Browser) -> None:
+    mails = [send(step, message_class="marketing") for step in ("mail", "last")]
+    build.template(slug="welcome")
+    build.journey(slug="story", state="draft", document=journey(steps=mails))
+    html = mia.get("story/publish/")
+    for words in ("No frequency cap", "passed over here", "?step=%40settings", "?step=mail"):
+        assert words in html
+    assert html.count("No frequency cap") == 1
+    Company.objects.update_or_create(id=1, defaults={"settings": {"language": 1, "caps": [CAP]}})
+    assert "No frequency cap" not in mia.get("story/publish/")
 
 
 def test_publish__nothing_to_publish(mia: Browser, story: Journey) -> None:
