@@ -9,7 +9,11 @@ from html.parser import HTMLParser
 _LINK_TAG = re.compile(r"<(?:a|area)(?=[\s/])(?:[^<>\"']|\"[^\"]*\"|'[^']*'){0,4000}>", re.IGNORECASE)
 _HREF = re.compile(r"""(\shref\s*=\s*)("[^"]*"|'[^']*'|[^\s"'>]+)""", re.IGNORECASE)
 _UNTRACKED = re.compile(r"\sdata-untracked(?=[\s=>/])", re.IGNORECASE)
+_START_OF_BODY = re.compile(r"<body(?=[\s>])(?:[^<>\"']|\"[^\"]*\"|'[^']*'){0,4000}>", re.IGNORECASE)
 _END_OF_BODY = re.compile(r"</body\s*>", re.IGNORECASE)
+
+_HIDDEN = "display:none;font-size:1px;line-height:1px;max-height:0;max-width:0;opacity:0;overflow:hidden"
+_FILLING = "&#847;&zwnj;&nbsp;" * 60
 
 _INVISIBLE = {"head", "style", "script", "title"}
 _BLOCKS = {"p", "div", "table", "tr", "ul", "ol", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "section"}
@@ -43,6 +47,17 @@ def with_pixel(text: str, *, address: str) -> str:
     if not ends:
         return text + pixel
     return text[: ends[-1].start()] + pixel + text[ends[-1].start() :]
+
+
+def with_preheader(html_: str, *, text: str) -> str:
+    """Add what mail programs show beside the subject, and readers of the mail itself do not see."""
+    if not text:
+        return html_
+    # What follows keeps mail programs from going on with the first words of the body.
+    hidden = f'<div style="{_HIDDEN}" aria-hidden="true">{html.escape(text)}{_FILLING}</div>'
+    body = _START_OF_BODY.search(html_)
+    at = body.end() if body else 0
+    return html_[:at] + hidden + html_[at:]
 
 
 def as_looked_at(text: str, *, pixels: str) -> str:

@@ -11,6 +11,8 @@ from enum import StrEnum
 from typing import Any, Protocol
 from uuid import UUID
 
+from connectors.domain.setting import Setting
+
 SupportsText = Any  # a text, or one that is translated when it is shown
 Json = Any  # None, bool, int, float, str, list, dict as JSON gives them
 
@@ -85,6 +87,29 @@ class Recipient:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MailSource:
+    """The templates a mail is made from."""
+
+    subject: str = ""
+    body: str = ""
+    preheader: str = ""  # what mail programs show beside the subject
+    sender: str = ""  # "" for the connection's
+    reply_to: str = ""
+    layout: str = ""  # the name of the part that the body stands in
+    parts: Mapping[str, str] = field(default_factory=dict)  # layout and blocks by name
+    version: int = 0  # of the template; 0 where there is none
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadeMail:
+    """A mail that was filled in."""
+
+    subject: str
+    preheader: str
+    html: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
     """All that content is made from."""
 
@@ -92,8 +117,7 @@ class Draft:
     recipient: Recipient
     action: str  # create_deal and the like; "" where a channel knows one only
     message_class: MessageClass
-    subject: str  # templates; "" where a channel uses `fields` alone
-    body: str
+    mail: MailSource  # templates; empty where a channel uses `fields` alone
     fields: Mapping[str, Json]  # templates by name; values that are not text stay as they are
     variables: Mapping[str, Json]  # person, event, journey, run, now and what else templates may read
     origin: Mapping[str, Json]  # journey, run and step, for the receiving system's own records
@@ -122,8 +146,8 @@ class Receipt:
 class Renderer(Protocol):
     """Fills templates in. Raises DeliveryError (permanent) for one that cannot be filled."""
 
-    def mail(self, *, subject: str, body: str, variables: Mapping[str, Json]) -> tuple[str, str]:
-        """Return the subject as plain text and the body as HTML."""
+    def mail(self, source: MailSource, *, variables: Mapping[str, Json]) -> MadeMail:
+        """Return the subject and preheader as plain text and the body as HTML."""
 
     def fields(self, fields: Mapping[str, Json], *, variables: Mapping[str, Json]) -> dict[str, Json]:
         """Return the fields filled in; a field that is one expression keeps the type of its value."""
@@ -165,3 +189,6 @@ class ChannelKind:
     actions: tuple[str, ...]  # what it can be asked to do; () where there is one thing only
     read_settings: Callable[[Mapping[str, Json]], dict[str, Json]]  # raises SettingsError
     open: Callable[[Mapping[str, Json], str], Channel]  # settings, secret
+    asks: tuple[Setting, ...] = ()  # what the form of a connection asks; () where there is no form
+    more_secrets: tuple[str, ...] = ()  # further keys that are kept sealed, all together as one JSON object
+    batches: Mapping[str, int] = field(default_factory=dict)  # action -> how many one call takes, if several

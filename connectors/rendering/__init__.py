@@ -9,9 +9,9 @@ Variables are JSON. `now` is an instant in ISO 8601, `zone` the zone that templa
 from collections.abc import Mapping
 
 from connectors.domain.message import Json
-from connectors.rendering.renderer import RenderError, shared_renderer
+from connectors.rendering.renderer import Reading, RenderError, Use, shared_renderer
 
-__all__ = ["RenderError", "render_value", "shared_renderer"]
+__all__ = ["Reading", "RenderError", "Use", "render_value", "shared_renderer"]
 
 
 def render_value(value: Json, variables: Mapping[str, Json]) -> Json:

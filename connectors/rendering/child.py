@@ -9,23 +9,39 @@ import os
 import re
 import resource
 import select
+import signal
 import struct
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
 from typing import IO, Any, cast
 from zoneinfo import ZoneInfo
 
 import mjml
-from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, Undefined
+from jinja2 import (
+    FunctionLoader,
+    StrictUndefined,
+    TemplateError,
+    TemplateNotFound,
+    TemplateSyntaxError,
+    Undefined,
+    nodes,
+)
 from jinja2.environment import Template, TemplateExpression
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+# Of this process's own time: a busy machine makes no template guilty. The second stops what never comes
+# back to Python, such as the power of two large numbers.
+TEMPLATE_SECONDS = 1.0
+STUCK_SECONDS = 1.5
 MEMORY_BYTES = 768 * 1024 * 1024
 LONGEST_OUTPUT = 1_000_000  # characters; mail programs clip at a tenth of it
 DEEPEST_FIELDS = 10
 ORPHAN_CHECK_SECONDS = 5
+ROOTS = frozenset({"person", "event", "entry", "journey", "run"})  # what a template may lack something of
+_PART = "<part {}>"  # stands for a file's name in what Jinja2 says of faults
 _ONE_EXPRESSION = re.compile(r"\s*\{\{(?![{%#-])((?:(?!\}\}|\{\{).)+?)\}\}\s*", re.DOTALL)
 _LENGTH = struct.Struct("!I")
 
@@ -48,13 +64,24 @@ class _Sandbox(ImmutableSandboxedEnvironment):
         return super().getitem(obj, argument)
 
 
-_HTML = _Sandbox(undefined=StrictUndefined, autoescape=True)
 _PLAIN = _Sandbox(undefined=StrictUndefined, autoescape=False)
+_Parts = tuple[tuple[str, str], ...]  # name, source
+
+
+@lru_cache(maxsize=50)
+def _environment(parts: _Parts) -> _Sandbox:
+    """Where the layout and the blocks of a mail are found by their names."""
+    sources = dict(parts)
+
+    def load(name: str) -> tuple[str, str, None] | None:
+        return (sources[name], _PART.format(name), None) if name in sources else None
+
+    return _Sandbox(undefined=StrictUndefined, autoescape=True, loader=FunctionLoader(load))
 
 
 @lru_cache(maxsize=200)
-def _html_template(source: str) -> Template:
-    return _HTML.from_string(source)
+def _html_template(source: str, *, parts: _Parts) -> Template:
+    return _environment(parts).from_string(source)
 
 
 @lru_cache(maxsize=500)
@@ -68,35 +95,87 @@ def _expression(source: str) -> TemplateExpression:
 
 
 def answer(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Do what is asked; {"error", "line"} for a template at fault."""
-    variables = _with_instant(request.get("variables", {}))
+    """Do what is asked; {"error", "line", "part", "name"} for a template at fault."""
     try:
-        match request["do"]:
-            case "mail":
-                return _mail(request["subject"], body=request["body"], variables=variables)
-            case "fields":
-                return {"fields": _fields(request["fields"], variables=variables, depth=0)}
-            case "check":
-                return _check(request["texts"])
-            case unknown:
-                raise ValueError(f"nothing to do for {unknown!r}")
-    except TemplateSyntaxError as error:
-        return {"error": error.message or "The template cannot be read.", "line": error.lineno}
-    except (TemplateError, Refused) as error:
-        return {"error": str(error), "line": _line_of(error)}
-    except MemoryError:
-        return {"error": "The template needs too much memory.", "line": None}
-    except RecursionError:
-        return {"error": "The template is nested too deeply.", "line": None}
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        # What an expression of the template can raise: 1 / 0, a filter applied to the wrong type.
-        return {"error": f"{type(error).__name__}: {error}"[:500], "line": _line_of(error)}
+        with _limited():
+            return _answer(request)
+    except _FAULTS as error:
+        return _told(error)
 
 
-def _mail(subject: str, *, body: str, variables: Mapping[str, Any]) -> dict[str, Any]:
-    line = " ".join(_filled(_plain_template(subject), variables=variables).split())
-    text = _filled(_html_template(body), variables=variables)
-    return {"subject": line, "html": _html_of(text)}
+def _answer(request: Mapping[str, Any]) -> dict[str, Any]:
+    variables = _with_instant(request.get("variables", {}))
+    match request["do"]:
+        case "mail":
+            return _mail(request, variables=variables)
+        case "fields":
+            return {"fields": _fields(request["fields"], variables=variables, depth=0)}
+        case "read":
+            return _read(request["texts"])
+        case unknown:
+            raise ValueError(f"nothing to do for {unknown!r}")
+
+
+# Beside the faults of Jinja2 what an expression can raise: 1 / 0, a filter applied to the wrong type.
+_FAULTS = (
+    *(TemplateError, Refused, MemoryError, RecursionError),
+    *(ArithmeticError, AttributeError, LookupError, TypeError, ValueError),
+)
+
+
+def _told(error: BaseException, *, name: str = "") -> dict[str, Any]:
+    """Say what is wrong and where: the line, of which block or layout, in which of several texts."""
+    line, part = _place_of(error)
+    match error:
+        case TemplateNotFound():
+            words = f"there is no block “{error.name}”"
+        case TemplateSyntaxError():
+            words, line = error.message or "The template cannot be read.", error.lineno
+            part = _part_of(error.filename or "")
+        case TemplateError() | Refused():
+            words = str(error)
+        case MemoryError():
+            words = "The template needs too much memory."
+        case RecursionError():
+            words = "The template is nested too deeply."
+        case _:
+            words = f"{type(error).__name__}: {error}"
+    return {"error": words[:500], "line": line, "part": part, "name": name}
+
+
+@contextmanager
+def _limited() -> Iterator[None]:
+    """Raise inside a template that takes too long; one that cannot even be interrupted ends the process."""
+
+    def stop(signal_number: int, frame: Any) -> None:
+        raise Refused("The template takes too long.")
+
+    signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, TEMPLATE_SECONDS, TEMPLATE_SECONDS / 10)
+    signal.setitimer(signal.ITIMER_VIRTUAL, STUCK_SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+
+
+def _mail(request: Mapping[str, Any], *, variables: Mapping[str, Any]) -> dict[str, Any]:
+    made = {}
+    for name in ("subject", "preheader"):
+        try:
+            made[name] = " ".join(_filled(_plain_template(request[name]), variables=variables).split())
+        except _FAULTS as error:
+            return _told(error, name=name)
+    body = request["body"]
+    if layout := request["layout"]:  # on the same line: faults are counted in the lines of the body
+        body = f"{{% extends {json.dumps(layout)} %}}{{% block content %}}{body}{{% endblock %}}"
+    parts = tuple(request["parts"].items())
+    try:
+        text = _filled(_html_template(body, parts=parts), variables=variables)
+        return {**made, "html": _html_of(text)}
+    except _FAULTS as error:
+        return _told(error, name="body")
 
 
 def _html_of(text: str) -> str:
@@ -158,14 +237,70 @@ def _filled(template: Template, *, variables: Mapping[str, Any]) -> str:
     return "".join(pieces)
 
 
-def _check(texts: Mapping[str, str]) -> dict[str, Any]:
-    """Read the templates without filling them in."""
+def _read(texts: Mapping[str, str]) -> dict[str, Any]:
+    """Read templates without filling them in: what they ask for, name and offer."""
+    found = _Reader()
     for name, text in texts.items():
         try:
-            _plain_template(text)
-        except TemplateSyntaxError as error:
-            return {"error": error.message or "", "line": error.lineno, "name": name}
-    return {}
+            found.read(_PLAIN.parse(text), text=name)
+            _plain_template(text)  # finds what parsing alone does not
+        except _FAULTS as error:
+            return _told(error, name=name)
+    return found.told()
+
+
+class _Reader:
+    """Walks through syntax trees."""
+
+    def __init__(self) -> None:
+        self.uses: dict[tuple[str, ...], dict[str, Any]] = {}
+        self.tested: set[tuple[str, ...]] = set()  # asked for whether it is there at all
+        self.parts: set[str] = set()
+        self.offered: set[str] = set()
+
+    def read(self, tree: nodes.Template, *, text: str) -> None:
+        for part in tree.find_all((nodes.Include, nodes.Extends, nodes.Import, nodes.FromImport)):
+            named = dict(part.iter_fields())["template"]
+            if isinstance(named, nodes.Const):
+                self.parts.add(str(named.value))
+        self.offered |= {block.name for block in tree.find_all(nodes.Block)}
+        self._visit(tree, text=text, has_default=False)
+
+    def told(self) -> dict[str, Any]:
+        uses = [
+            {**use, "has_default": use["has_default"] or path in self.tested}
+            for path, use in self.uses.items()
+        ]
+        return {"uses": uses, "parts": sorted(self.parts), "offered": sorted(self.offered)}
+
+    def _visit(self, node: nodes.Node, *, text: str, has_default: bool) -> None:
+        if path := _path_of(node):
+            known = self.uses.setdefault(
+                path, {"path": path, "text": text, "line": node.lineno, "has_default": True}
+            )
+            known["has_default"] = known["has_default"] and has_default
+            return
+        if isinstance(node, nodes.Test) and node.name in ("defined", "undefined") and _path_of(node.node):
+            self.tested.add(_path_of(node.node))
+        is_default = isinstance(node, nodes.Filter) and node.name in ("default", "d")
+        for field, inner in node.iter_fields():
+            for one in inner if isinstance(inner, list) else [inner]:
+                if isinstance(one, nodes.Node):
+                    self._visit(one, text=text, has_default=has_default or (is_default and field == "node"))
+
+
+def _path_of(node: nodes.Node) -> tuple[str, ...]:
+    """`person.firstName` and `person["firstName"]` as a path; () for anything else."""
+    path: list[str] = []
+    while isinstance(node, nodes.Getattr | nodes.Getitem):
+        if isinstance(node, nodes.Getattr):
+            path.insert(0, node.attr)
+        elif isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str):
+            path.insert(0, node.arg.value)
+        else:
+            return ()
+        node = node.node
+    return (node.name, *path) if path and isinstance(node, nodes.Name) and node.name in ROOTS else ()
 
 
 def _with_instant(variables: Mapping[str, Any]) -> dict[str, Any]:
@@ -179,14 +314,20 @@ def _with_instant(variables: Mapping[str, Any]) -> dict[str, Any]:
     return given
 
 
-def _line_of(error: BaseException) -> int | None:
-    """The line of the template that raised: the frame that Jinja2 compiled."""
-    line, trace = None, error.__traceback__
+def _place_of(error: BaseException) -> tuple[int | None, str]:
+    """The line of the template that raised, from the frame that Jinja2 compiled, and the part it is in."""
+    line, part, trace = None, "", error.__traceback__
     while trace is not None:
-        if trace.tb_frame.f_code.co_filename == "<template>":
-            line = trace.tb_lineno
+        name = trace.tb_frame.f_code.co_filename
+        if name == "<template>" or _part_of(name):
+            line, part = trace.tb_lineno, _part_of(name)
         trace = trace.tb_next
-    return line
+    return line, part
+
+
+def _part_of(filename: str) -> str:
+    start, end = _PART.split("{}")
+    return filename[len(start) : -len(end)] if filename.startswith(start) else ""
 
 
 def serve(requests: IO[bytes], answers: IO[bytes]) -> None:

@@ -14,15 +14,18 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from django.utils.translation import gettext
 
-from connectors.domain.message import DeliveryError, Json
+from connectors.domain.message import DeliveryError, Json, MadeMail, MailSource
 
-SECONDS = 2.0  # for one request
+# For one request; the child stops a template after a second of its own time (child.py), so this is reached
+# where the machine is overloaded or the child is stuck.
+SECONDS = 5.0
 START_SECONDS = 30.0  # until a new child has imported what it needs
 CHILDREN = 2
 _LENGTH = struct.Struct("!I")
@@ -31,12 +34,35 @@ _encoder = msgspec.json.Encoder(decimal_format="number")  # facts hold exact dec
 
 
 class RenderError(DeliveryError):
-    """A template cannot be filled in; `line` is where, if known, `name` which of several."""
+    """A template cannot be filled in.
 
-    def __init__(self, reason: str, *, line: int | None = None, name: str = "") -> None:
+    `line` is where, if known, `name` which of several texts, `part` the block or layout that it uses.
+    """
+
+    def __init__(self, reason: str, *, line: int | None = None, name: str = "", part: str = "") -> None:
         super().__init__(reason, permanent=True)
         self.line = line
         self.name = name
+        self.part = part
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Use:
+    """Something of the customer or the event that templates ask for."""
+
+    path: tuple[str, ...]  # person, firstName
+    text: str  # which of several asks first
+    line: int
+    has_default: bool  # every place says what to write where it is missing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What templates ask for, found without filling them in."""
+
+    uses: tuple[Use, ...]
+    parts: tuple[str, ...]  # blocks they include, by name
+    offered: tuple[str, ...]  # places they offer, as layouts do
 
 
 class _ChildGone(Exception):
@@ -52,14 +78,24 @@ class ProcessRenderer:
         self._idle: list[_Child] = []
         self._lock = threading.Lock()
 
-    def mail(self, *, subject: str, body: str, variables: Mapping[str, Json]) -> tuple[str, str]:
-        """Return the subject as one line of text and the body as HTML.
+    def mail(self, source: MailSource, *, variables: Mapping[str, Json]) -> MadeMail:
+        """Return the subject and preheader as lines of text, the body as HTML.
 
         Raises:
             RenderError: the template is at fault.
         """
-        made = self._ask({"do": "mail", "subject": subject, "body": body, "variables": variables})
-        return made["subject"], made["html"]
+        made = self._ask(
+            {
+                "do": "mail",
+                "subject": source.subject,
+                "preheader": source.preheader,
+                "body": source.body,
+                "layout": source.layout,
+                "parts": source.parts,
+                "variables": variables,
+            }
+        )
+        return MadeMail(subject=made["subject"], preheader=made["preheader"], html=made["html"])
 
     def fields(self, fields: Mapping[str, Json], *, variables: Mapping[str, Json]) -> dict[str, Json]:
         """Return the fields filled in; one that is a single expression keeps the type of its value.
@@ -70,13 +106,15 @@ class ProcessRenderer:
         made = self._ask({"do": "fields", "fields": fields, "variables": variables})
         return dict(made["fields"])
 
-    def check(self, texts: Mapping[str, str]) -> None:
+    def read(self, texts: Mapping[str, str]) -> Reading:
         """Read templates without filling them in.
 
         Raises:
             RenderError: one cannot be read; its `name` is the key.
         """
-        self._ask({"do": "check", "texts": texts})
+        made = self._ask({"do": "read", "texts": texts})
+        uses = [Use(**{**use, "path": tuple(use["path"])}) for use in made["uses"]]
+        return Reading(uses=tuple(uses), parts=tuple(made["parts"]), offered=tuple(made["offered"]))
 
     def close(self) -> None:
         """End the idle children."""
@@ -89,7 +127,7 @@ class ProcessRenderer:
         with self._child() as child:
             made = child.ask(request, seconds=self._seconds)
         if "error" in made:
-            raise RenderError(_sentence(made), line=made.get("line"), name=made.get("name", ""))
+            raise RenderError(_sentence(made), line=made["line"], name=made["name"], part=made["part"])
         return made
 
     @contextmanager
@@ -205,7 +243,10 @@ def _wait(descriptor: int, *, event: int, deadline: float) -> None:
 
 def _sentence(made: Mapping[str, Any]) -> str:
     error = str(made["error"]).rstrip(".")
-    if made.get("line"):
+    if made["part"]:
+        words = gettext("Line %(line)s of “%(part)s”: %(error)s.")
+        return words % {"line": made["line"], "part": made["part"], "error": error}
+    if made["line"]:
         return gettext("Line %(line)s of the template: %(error)s.") % {"line": made["line"], "error": error}
     return gettext("The template cannot be filled in: %(error)s.") % {"error": error}
 

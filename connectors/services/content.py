@@ -45,7 +45,7 @@ def save_template(slug: str, *, draft: TemplateDraft, actor: str, now: datetime)
     Raises:
         RenderError: subject or body cannot be read; its `name` says which.
     """
-    shared_renderer().check({"subject": draft.subject, "body": draft.body})
+    shared_renderer().read({"subject": draft.subject, "body": draft.body})
     with transaction.atomic():
         template = Template.objects.select_for_update().filter(slug=slug).first()
         before = _template_shown(template) if template else None

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from connectors.domain.message import ChannelKind, Draft, Json, MessageClass
+from connectors.domain.message import ChannelKind, Draft, Json, MailSource, MessageClass
 from connectors.models import Delivery
 from connectors.queries import Addressee
 
@@ -11,14 +11,13 @@ from connectors.queries import Addressee
 def draft_of(delivery: Delivery, *, kind: ChannelKind, addressee: Addressee, now: datetime) -> Draft:
     """Bring together the delivery, its template and its person as they are at `now`."""
     fields = dict(delivery.fields)
-    subject, body = _content(delivery, fields=fields) if kind.writes_to else ("", "")
+    mail = _mail(delivery, fields=fields) if kind.writes_to else MailSource()
     return Draft(
         id=delivery.uuid,
         recipient=addressee.recipient,
         action=delivery.action,
         message_class=MessageClass(delivery.message_class),
-        subject=subject,
-        body=body,
+        mail=mail,
         fields=fields,
         variables=variables_of(addressee, context=delivery.context, now=now),
         origin=origin_of(delivery),
@@ -51,11 +50,11 @@ def origin_of(delivery: Delivery) -> dict[str, Any]:
     return {"journey": journey.get("slug"), "run": delivery.run_id, "step": delivery.step or None}
 
 
-def _content(delivery: Delivery, *, fields: dict[str, Json]) -> tuple[str, str]:
-    """The subject and body templates: of the template, or written into the step itself.
+def _mail(delivery: Delivery, *, fields: dict[str, Json]) -> MailSource:
+    """The templates of a mail: of the template, or written into the step itself.
 
     Of a channel that writes to people only: a task in a CRM has a field "subject" too.
     """
     if delivery.template is not None:
-        return delivery.template.subject, delivery.template.body
-    return str(fields.pop("subject", "")), str(fields.pop("body", ""))
+        return MailSource(subject=delivery.template.subject, body=delivery.template.body)
+    return MailSource(subject=str(fields.pop("subject", "")), body=str(fields.pop("body", "")))

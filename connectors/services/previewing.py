@@ -7,7 +7,7 @@ from datetime import datetime
 from django.conf import settings
 
 from connectors.domain import mail_body
-from connectors.domain.message import Json
+from connectors.domain.message import Json, MailSource
 from connectors.queries import addressees
 from connectors.rendering import shared_renderer
 from connectors.services.drafting import variables_of
@@ -50,8 +50,9 @@ def preview_with(variables: Mapping[str, Json], *, subject: str, body: str) -> P
     """
     link = f"{settings.BASE_URL}{_SAMPLE_LINK}"
     links = {"unsubscribe_url": link, "preferences_url": link}
-    line, html = shared_renderer().mail(subject=subject, body=body, variables={**variables, **links})
-    return Preview(subject=line, html=html, text=mail_body.text_of(html))
+    source = MailSource(subject=subject, body=body)
+    made = shared_renderer().mail(source, variables={**variables, **links})
+    return Preview(subject=made.subject, html=made.html, text=mail_body.text_of(made.html))
 
 
 def _variables(sample: Sample, *, now: datetime) -> dict[str, Json]:

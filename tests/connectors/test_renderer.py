@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from connectors.domain.message import MailSource
 from connectors.rendering import render_value
 from connectors.rendering.renderer import ProcessRenderer, RenderError
 
@@ -34,13 +35,13 @@ MJML = (
 
 @pytest.fixture(scope="module")
 def renderer() -> Iterator[ProcessRenderer]:
-    made = ProcessRenderer(seconds=1.5)
+    made = ProcessRenderer()
     yield made
     made.close()
 
 
 def html(renderer: ProcessRenderer, body: str) -> str:
-    return renderer.mail(subject="s", body=body, variables=VARIABLES)[1]
+    return renderer.mail(MailSource(subject="s", body=body), variables=VARIABLES).html
 
 
 @pytest.mark.parametrize(
@@ -65,8 +66,10 @@ def test_mail__variables(renderer: ProcessRenderer, body: str, made: str) -> Non
 
 def test_mail__subject_is_one_line_of_plain_text(renderer: ProcessRenderer) -> None:
     variables = {"person": {"name": "Ada & Eve\r\nBcc: x@y.z"}}
-    subject, _ = renderer.mail(subject="Hi  {{ person.name }}", body="", variables=variables)
-    assert subject == "Hi Ada & Eve Bcc: x@y.z"
+    source = MailSource(subject="Hi  {{ person.name }}", preheader="{{ person.name }}!")
+    made = renderer.mail(source, variables=variables)
+    assert made.subject == "Hi Ada & Eve Bcc: x@y.z"
+    assert made.preheader == "Ada & Eve Bcc: x@y.z!"
 
 
 def test_mail__mjml_becomes_html_that_calls_nobody(renderer: ProcessRenderer) -> None:
@@ -90,17 +93,17 @@ def test_mail__mjml_becomes_html_that_calls_nobody(renderer: ProcessRenderer) ->
         ("{{ person.tags.append('c') }}", "unsafe"),
         ("{{ (1).__class__.__base__.__subclasses__() }}", "unsafe"),
         ("{{ '%s'.format.__globals__ }}", "unsafe"),
-        ("{% include '/etc/passwd' %}", "no loader"),
+        ("{% include '/etc/passwd' %}", "no block “/etc/passwd”"),
         ("<mjml><mj-body><mj-include path='/etc/passwd' type='html'/></mj-body></mjml>", "MJML"),
         ("<mjml><mj-body>", "MJML"),
         ("{{ 'x' * 3000000 }}", "too long"),
         ("{% for i in range(100000) %}{{ 'x' * 100 }}{% endfor %}", "too long"),
         ("{% for i in range(10000000) %}{% endfor %}", "Range too big"),
         ("{{ 'x' * 10000000000 }}", "too much memory"),
-        ("{{ 9 ** (9 ** 9) }}", "stopped"),
+        ("{{ 9 ** (9 ** 9) }}", "takes too long"),
         (
             "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
-            "stopped",
+            "Line 1 of the template: The template takes too long",
         ),
     ],
 )
@@ -148,11 +151,65 @@ def test_render_value__plain_values_stay() -> None:
     assert render_value(["{{ person.age }}", 7], VARIABLES) == [36, 7]
 
 
-def test_check__names_which_text_and_line(renderer: ProcessRenderer) -> None:
-    renderer.check({"subject": "Hi {{ person.firstName }}", "body": "{% if x %}y{% endif %}"})
+def test_read__names_which_text_and_line(renderer: ProcessRenderer) -> None:
     with pytest.raises(RenderError) as caught:
-        renderer.check({"subject": "fine", "body": "a\nb {{ person."})
+        renderer.read({"subject": "fine", "body": "a\nb {{ person."})
     assert (caught.value.name, caught.value.line) == ("body", 2)
+
+
+PARTS = {
+    "main": "<html><body>{% block content %}{% endblock %}{% include 'footer' %}</body></html>",
+    "footer": "<p>\n{{ person.street }}</p>",
+    "loop": "{% include 'loop' %}",
+}
+
+
+def test_mail__a_layout_and_blocks(renderer: ProcessRenderer) -> None:
+    source = MailSource(body="{{ person.firstName }}\n{{ person.city }}", layout="main", parts=PARTS)
+    at_home = VARIABLES | {"person": {"firstName": "<Ada>", "city": "Ulm", "street": "A & B"}}
+    made = renderer.mail(source, variables=at_home)
+    assert made.html == "<html><body>&lt;Ada&gt;\nUlm<p>\nA &amp; B</p></body></html>"
+    with pytest.raises(RenderError) as caught:
+        renderer.mail(source, variables=VARIABLES | {"person": {"firstName": "Ada"}})
+    assert (caught.value.line, caught.value.part, caught.value.name) == (2, "", "body")
+    with pytest.raises(RenderError, match="Line 2 of “footer”") as caught:
+        renderer.mail(source, variables=VARIABLES | {"person": {"firstName": "Ada", "city": "Ulm"}})
+    assert (caught.value.line, caught.value.part) == (2, "footer")
+    with pytest.raises(RenderError, match="nested too deeply"):
+        renderer.mail(MailSource(body="{% include 'loop' %}", parts=PARTS), variables={})
+
+
+def test_mail__names_the_text_at_fault(renderer: ProcessRenderer) -> None:
+    missing = "{{ person.nickname }}"
+    sources = {
+        "subject": MailSource(subject=missing),
+        "preheader": MailSource(preheader=missing),
+        "body": MailSource(body=missing),
+    }
+    for name, source in sources.items():
+        with pytest.raises(RenderError) as caught:
+            renderer.mail(source, variables=VARIABLES)
+        assert caught.value.name == name
+
+
+def test_read__what_templates_ask_for(renderer: ProcessRenderer) -> None:
+    read = renderer.read(
+        {
+            "subject": "{{ person['First Name'] }} {{ person.city|default('x') }}",
+            "body": "{% if person.vip is defined %}{{ person.vip }}{% endif %}{{ person.city }}\n"
+            "{% for item in event.properties.items %}{{ item.name }}{% endfor %}{{ now }}"
+            "{{ person.size|upper|default('M') }}{% include 'footer' %}{% block content %}{% endblock %}",
+        }
+    )
+    uses = {use.path: (use.text, use.line, use.has_default) for use in read.uses}
+    assert uses == {
+        ("person", "First Name"): ("subject", 1, False),
+        ("person", "city"): ("subject", 1, False),  # one place has a default, the other has none
+        ("person", "vip"): ("body", 1, True),
+        ("event", "properties", "items"): ("body", 2, False),
+        ("person", "size"): ("body", 2, True),
+    }
+    assert (read.parts, read.offered) == (("footer",), ("content",))
 
 
 def test_mail__many_threads_each_get_their_own_answer(renderer: ProcessRenderer) -> None:
@@ -161,7 +218,8 @@ def test_mail__many_threads_each_get_their_own_answer(renderer: ProcessRenderer)
     def ask(number: int) -> None:
         for _ in range(20):
             variables = {"person": {"n": number}}
-            answers[number] = renderer.mail(subject="s", body="{{ person.n }}", variables=variables)[1]
+            source = MailSource(body="{{ person.n }}")
+            answers[number] = renderer.mail(source, variables=variables).html
             assert answers[number] == str(number)
 
     threads = [threading.Thread(target=ask, args=(number,)) for number in range(6)]

@@ -5,6 +5,7 @@ from django.test import Client
 
 from cdp_site.models import AuditEntry
 from cdp_site.web import Role
+from connectors.domain.message import MailSource
 from connectors.models import Template
 from connectors.rendering import shared_renderer
 from journeys.domain.outline import steps_in
@@ -72,7 +73,8 @@ def test_starting__by_those_who_may() -> None:
 def test_mails__can_be_sent_to_somebody_of_whom_nothing_is_known(slug: str) -> None:
     text = TEXTS[slug]
     variables = {"person": {}, "entry": {"properties": {}}, "unsubscribe_url": "https://shop.example/u"}
-    subject, html = shared_renderer().mail(subject=text.subject_line(), body=text.body(), variables=variables)
-    assert subject
-    assert "https://shop.example/u" in html
-    assert "%(" not in subject + html
+    source = MailSource(subject=text.subject_line(), body=text.body())
+    made = shared_renderer().mail(source, variables=variables)
+    assert made.subject
+    assert "https://shop.example/u" in made.html
+    assert "%(" not in made.subject + made.html

@@ -26,24 +26,25 @@ class EmailChannel:
         self._transport = Transport()
 
     def prepare(self, draft: Draft, *, render: Renderer) -> dict[str, Json]:
-        if not draft.body:
+        if not draft.mail.body:
             raise DeliveryError(gettext("The template of this message does not exist."), permanent=True)
         key = vault.keys_for(vault.MAIL_LINKS)[0]
         out = _unsubscribe_address(draft, key=key)
-        subject, html = render.mail(
-            subject=draft.subject,
-            body=draft.body,
-            variables={**draft.variables, "unsubscribe_url": out, "preferences_url": out},
+        made = render.mail(
+            draft.mail, variables={**draft.variables, "unsubscribe_url": out, "preferences_url": out}
         )
-        html = mail_body.with_links(html, link=lambda url: _tracked(url, draft=draft, key=key))
+        html = mail_body.with_links(made.html, link=lambda url: _tracked(url, draft=draft, key=key))
+        shown = mail_body.with_preheader(html, text=made.preheader)
+        sender = draft.mail.sender or self._sender
         return {
             "to": draft.recipient.address,
-            "from": self._sender,
-            "reply_to": self._reply_to,
-            "subject": subject,
+            "from": sender,
+            "reply_to": draft.mail.reply_to or self._reply_to,
+            "subject": made.subject,
             "text": mail_body.text_of(html),
-            "html": mail_body.with_pixel(html, address=_pixel_address(draft, key=key)),
-            "headers": _headers(draft, sender=self._sender, unsubscribe=out),
+            "html": mail_body.with_pixel(shown, address=_pixel_address(draft, key=key)),
+            "headers": _headers(draft, sender=sender, unsubscribe=out),
+            "version": draft.mail.version,
         }
 
     def request_of(self, message: Message) -> dict[str, Json]:

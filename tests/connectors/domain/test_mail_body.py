@@ -2,7 +2,14 @@ import time
 
 import pytest
 
-from connectors.domain.mail_body import as_looked_at, links_of, text_of, with_links, with_pixel
+from connectors.domain.mail_body import (
+    as_looked_at,
+    links_of,
+    text_of,
+    with_links,
+    with_pixel,
+    with_preheader,
+)
 
 
 def tracked(text: str) -> str:
@@ -78,3 +85,14 @@ def test_links_of__words_and_addresses() -> None:
 )
 def test_text_of(html: str, text: str) -> None:
     assert text_of(html) == text
+
+
+def test_with_preheader__is_seen_beside_the_subject_alone() -> None:
+    made = with_preheader('<html><body class="a>b"><p>Hi</p></body></html>', text="1 < 2")
+    head, _, rest = made.partition('<body class="a>b">')
+    assert head == "<html>"
+    assert rest.startswith('<div style="display:none;')
+    assert "1 &lt; 2" in rest
+    assert rest.endswith("<p>Hi</p></body></html>")
+    assert with_preheader("<p>Hi</p>", text="") == "<p>Hi</p>"
+    assert with_preheader("<p>Hi</p>", text="x").endswith("<p>Hi</p>")
