@@ -16,6 +16,7 @@ from rest_framework.views import APIView
 
 from cdp_site.api import NewestFirst, actor_of, role_required
 from cdp_site.web import Role
+from journeys.crowds import progress_of
 from journeys.domain.definition import JourneyError, parse_journey
 from journeys.models import Journey
 from journeys.queries import numbers_of
@@ -23,6 +24,7 @@ from journeys.services import (
     DraftConflict,
     NotByApi,
     PeopleInside,
+    PeopleLeaving,
     SlugTaken,
     WrongState,
     create_journey,
@@ -83,6 +85,19 @@ class EnterOutput(serializers.Serializer[Any]):
     unknown = serializers.ListField(child=serializers.CharField(), help_text="Numbers that nobody has.")
 
 
+class CrowdOutput(serializers.Serializer[Any]):
+    what = serializers.ChoiceField(choices=["move", "leave"])
+    total = serializers.IntegerField(help_text="Runs, when it began.")
+    left = serializers.IntegerField(help_text="Of them, still to be seen to.")
+
+    def to_representation(self, instance: Journey) -> Any:
+        progress = progress_of(instance)
+        if progress is None:
+            return None
+        what = "leave" if progress.is_leaving else "move"
+        return super().to_representation({"what": what, "total": progress.total, "left": progress.left})
+
+
 class JourneyOutput(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     slug = serializers.CharField()
@@ -96,6 +111,10 @@ class JourneyOutput(serializers.Serializer[Any]):
     published_at = serializers.DateTimeField(source="live_version.published_at", default=None)
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
+    moving = CrowdOutput(
+        source="*",
+        help_text="How far moving a crowd, or having it leave, is; null where nothing is under way.",
+    )
 
 
 class StepReport(serializers.Serializer[Any]):
@@ -207,6 +226,8 @@ class JourneyPublish(APIView):
             return _faulty(error)
         except DraftConflict as error:
             raise _stale(error) from error
+        except PeopleLeaving as error:
+            raise JourneyConflict(_("People are still leaving; publish once they are out.")) from error
         return Response(JourneyOutput(_journey_or_404(slug)).data)
 
 

@@ -7,14 +7,15 @@ from django.db import connection
 
 from connectors.services import cancel_for_runs
 from journeys.domain.decision import Outcome
-from journeys.models import Decision, Journey, Run
+from journeys.models import Decision, Run
 from profiles import partitions
+from profiles.arrays import bare
 
-_END_ALL = f"""
+_END = f"""
     WITH ended AS (
         UPDATE {Run._meta.db_table}
            SET ended_at = %(now)s, due_at = NULL, outcome = %(outcome)s, reason = %(reason)s
-         WHERE journey_id = %(journey)s AND ended_at IS NULL
+         WHERE id = ANY(%(runs)s::bigint[]) AND ended_at IS NULL
         RETURNING id, person_id, journey_id, version_id
     )
     INSERT INTO {Decision._meta.db_table} (person_id, at, journey_id, version_id, run_id, outcome, reason)
@@ -23,17 +24,17 @@ _END_ALL = f"""
 """
 
 
-def end_open_runs(journey: Journey, outcome: Outcome, *, reason: str, now: datetime) -> int:
-    """End every open run of a journey with a line in the ledger, and cancel what they queued; give how many.
+def end_runs(runs: Sequence[int], outcome: Outcome, *, reason: str, now: datetime) -> int:
+    """End those of these runs that are open, with lines in the ledger, and cancel what they queued.
 
-    The caller holds the rules alone, so that no drain or sweep is moving these runs.
+    Nobody else may be moving them: the caller holds the rules alone, or has their people locked.
+
+    Returns:
+        How many were open.
     """
     partitions.ensure_decision_days({now.date()})
     with connection.cursor() as cursor:
-        cursor.execute(
-            _END_ALL,
-            {"now": now, "journey": journey.pk, "outcome": outcome.value, "reason": reason},
-        )
+        cursor.execute(_END, {"now": now, "runs": bare(runs), "outcome": outcome.value, "reason": reason})
         ended = [run_id for (run_id,) in cursor.fetchall()]
     cancel_for_runs(ended, reason=reason)
     return len(ended)

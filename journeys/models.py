@@ -32,8 +32,8 @@ class Journey(models.Model):
     # People up to this id were looked at for who is to be asked to enter; null where that is done.
     plan_cursor = models.BigIntegerField(null=True)
     is_planning_present = models.BooleanField(default=False)  # and those who are present are to be asked too
-    # Whither everybody inside is being moved, where they are too many to be moved while it is published:
-    # {"version": id, "to": {step: step}}. Null once they are there.
+    # What is being done with everybody inside, where they are too many for doing it while it is published or
+    # stopped: journeys.crowds.Crowd. Null once it is done.
     moving = models.JSONField(null=True)
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())

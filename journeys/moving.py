@@ -1,17 +1,12 @@
-"""Take the people inside a journey to another version of it.
-
-As many as can be moved in a few seconds are moved while it is published; nobody decides about anything
-meanwhile. A larger crowd goes in the background, portion by portion, each person locked as by a sweep; until
-their turn comes they go on by the version they are in.
-"""
+"""Take the people inside a journey to another version of it: everybody at once, or some."""
 
 import logging
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.db import connection, transaction
+from django.db import connection
+from django.db.models import Q
 
 from connectors.services import cancel_for_runs
 from journeys.domain.decision import Decision, Ending, LedgerEntry, Outcome, State
@@ -22,16 +17,10 @@ from journeys.models import Journey, JourneyVersion, Run
 from profiles import partitions
 from profiles.arrays import bare, instants, texts
 from profiles.domain.exact import decode_json, encode_json
-from profiles.models import Person
-from segments.revision import share_rules
 
 logger = logging.getLogger(__name__)
 
-Ways = dict[int, dict[int, Move]]  # version that people are moved to -> version they are in -> the way
-
-AT_ONCE: Final = 100_000  # runs
 _PORTION: Final = 20_000  # runs in memory at once
-_BESIDE: Final = 500  # runs in one transaction beside others'
 _PROBE: Final = timedelta(days=10_000)
 
 # Most people stand where nothing changed: they are moved without being looked at one by one.
@@ -113,64 +102,21 @@ def _keep(version: JourneyVersion, old: int, move: Move, *, now: datetime) -> li
         return [run_id for (run_id,) in cursor.fetchall()]
 
 
-def runs_to_move(journey: Journey) -> int:
-    """How many runs are still on their way to the version that they are being moved to."""
-    if journey.moving is None:
-        return 0
-    return journey.runs.open().exclude(version=journey.moving["version"]).count()
-
-
-def move_waiting(*, now: datetime, ends_at: float) -> dict[str, int]:
-    """Go on with moving crowds; counts the runs.
+def move_some(
+    version: JourneyVersion, runs: Sequence[int], moves: Mapping[int, Move], *, now: datetime
+) -> int:
+    """Move open runs, whose people are locked, to a version; give how many.
 
     Args:
-        ends_at: reading of the monotonic clock at which to stop; another call goes on from there.
+        moves: the ways there, by the ids of the versions the runs are in.
     """
-    count = 0
-    partitions.ensure_decision_days({now.date()})
-    for journey_id in list(Journey.objects.exclude(moving=None).order_by("pk").values_list("pk", flat=True)):
-        moves: Ways = {}
-        while (moved := _move_some(journey_id, moves, now=now)) is not None:
-            count += moved
-            if time.monotonic() > ends_at:
-                return {"moved": count}
-    return {"moved": count}
-
-
-@transaction.atomic
-def _move_some(journey_id: int, ways: Ways, *, now: datetime) -> int | None:
-    """Move the next runs; None once there are none.
-
-    Args:
-        ways: those found by earlier calls, by the version they lead to.
-    """
-    share_rules()  # so that nobody publishes, stops or goes on meanwhile
-    journey = Journey.objects.get(pk=journey_id)
-    if journey.moving is None:
-        return None
-    version = JourneyVersion.objects.get(pk=journey.moving["version"])
-    new = parse_journey(version.document)
-    if version.pk not in ways:
-        ways[version.pk] = moves_to(new, journey, to=journey.moving["to"], but=version.pk)
-    moves, after = ways[version.pk], journey.moving.get("after", 0)
-    found = journey.runs.open().filter(version__in=list(moves), pk__gt=after).order_by("pk")[:_BESIDE]
-    people = dict(found.values_list("pk", "person_id"))
-    # From the beginning once more, for those who were somebody else's for a moment.
-    further = {**journey.moving, "after": max(people, default=0)} if people or after else None
-    Journey.objects.filter(pk=journey_id).update(moving=further)
-    if not people:
-        return 0 if after else None
-    locked = Person.objects.select_for_update().filter(pk__in=people.values()).order_by("pk")
-    owners = [person.pk for person in locked.only("pk")]
-    # What others did with them until now is seen by this; a run that a merge took away has its turn later.
-    rows = journey.runs.open().filter(pk__in=list(people), person__in=owners, version__in=list(moves))
-    read = list(rows.order_by("pk").values_list("pk", "version_id", "state", "due_at"))
+    rows = Run.objects.filter(pk__in=runs).order_by("pk").values_list("pk", "version_id", "state", "due_at")
     moved = [
         (pk, _moved_or_parked(moves[old], state, run=pk, due_at=due_at, now=now))
-        for pk, old, state, due_at in read
+        for pk, old, state, due_at in rows
     ]
     _write(version, moved, now=now)
-    if gone := _gone(moves.values(), new):
+    if gone := _gone(moves.values(), parse_journey(version.document)):
         cancel_for_runs([pk for pk, _ in moved], reason=BY_MOVE, steps=gone)
     return len(moved)
 
@@ -194,16 +140,17 @@ def _gone(moves: Iterable[Move], new: Definition) -> set[str]:
 
 
 def moves_to(
-    new: Definition, journey: Journey, *, to: Mapping[str, str], but: int | None = None
+    new: Definition, journey: Journey, *, to: Mapping[str, str], before: int | None = None
 ) -> dict[int, Move]:
     """The ways from the versions that people are in, by the versions' ids, newest first.
 
     Args:
-        but: the id of a version whose people stay in it.
+        before: number of a version; who is in it or in a later one stays.
     """
     inside = journey.runs.open().order_by().values("version").distinct()
+    older = Q() if before is None else Q(number__lt=before)
     moves = {}
-    for old in journey.versions.filter(pk__in=inside).exclude(pk=but or 0).order_by("-number"):
+    for old in journey.versions.filter(older, pk__in=inside).order_by("-number"):
         try:
             moves[old.pk] = Move(old=parse_journey(old.document), new=new, to=to)
         except JourneyError:

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from connectors.models import Template
 from journeys.canvas import mark_of, title_of
+from journeys.crowds import Progress, progress_of
 from journeys.domain.changes import Change, ChangeKind, Part, changes_between
 from journeys.domain.definition import Definition, Fault, parse_journey
 from journeys.domain.describe import entry_summary, summary, title
@@ -19,7 +20,7 @@ from journeys.domain.outline import owner_of, step_in
 from journeys.findings import warnings_in
 from journeys.live import company_rules
 from journeys.models import Journey
-from journeys.moving import moves_to, runs_to_move
+from journeys.moving import moves_to
 from journeys.queries import NO_NUMBERS, numbers_of
 from journeys.services import faults_of
 from profiles.domain.facts import Json
@@ -74,7 +75,7 @@ class Summary:
     is_same: bool  # the draft is what is live
     number: int  # of the version that would be made
     inside: int  # people, in whatever version
-    moving: int  # of them, still on their way to the live version
+    progress: Progress | None  # of moving a crowd, or having it leave
     changes: Sequence[ChangeLine]
     gone: Sequence[GoneLine]
     steps: Sequence[tuple[str, str]]  # of the draft: id and title
@@ -96,7 +97,7 @@ def summary_of(journey: Journey, *, now: datetime) -> Summary:
         is_same=live is not None and live.document == journey.draft and not is_stopped,
         number=newest + 1,
         inside=numbers.inside,
-        moving=runs_to_move(journey),
+        progress=progress_of(journey),
         changes=_changes(parse_journey(live.document), draft, waiting) if live and draft else [],
         gone=_gone(journey, draft, waiting) if draft else [],
         steps=[(step.id, title(step, translator=translation)) for step in draft.walk()] if draft else [],

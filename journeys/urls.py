@@ -19,6 +19,7 @@ urlpatterns = [
     path("journeys/<slug:slug>/results/", views_results.journey_results, name="journey-results"),
     path("journeys/<slug:slug>/results.csv", views_results.journey_results_file, name="journey-results-file"),
     path("journeys/<slug:slug>/publish/", views.journey_publish, name="journey-publish"),
+    path("journeys/<slug:slug>/crowd/", views.journey_crowd, name="journey-crowd"),
     path("journeys/<slug:slug>/pause/", views.journey_pause, name="journey-pause"),
     path("journeys/<slug:slug>/resume/", views.journey_resume, name="journey-resume"),
     path("journeys/<slug:slug>/stop/", views.journey_stop, name="journey-stop"),

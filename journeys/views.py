@@ -9,15 +9,17 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from cdp_site.web import Role, StaffRequest, staff_page
+from journeys.crowds import progress_of
 from journeys.domain.definition import JourneyError
 from journeys.models import Journey
 from journeys.publishing import summary_of
 from journeys.services import (
     DraftConflict,
     PeopleInside,
+    PeopleLeaving,
     WrongState,
     pause_journey,
     publish_journey,
@@ -53,11 +55,10 @@ def journey_publish(request: StaffRequest, slug: str) -> HttpResponse:
             # The page below lists the faults, each with a way to its step.
             messages.error(request, _("The draft cannot be published yet."))
             return HttpResponseRedirect(reverse("journeys:journey-publish", args=[slug]))
-        said = _("Version %(number)s is published.") % {"number": version.number}
-        if Journey.objects.exclude(moving=None).filter(slug=slug).exists():
-            said = _("Version %(number)s is published; people inside are being moved to it.")
-            said %= {"number": version.number}
-        messages.success(request, said)
+        except PeopleLeaving:
+            messages.error(request, _("People are still leaving; publish once they are out."))
+            return HttpResponseRedirect(reverse("journeys:journey-publish", args=[slug]))
+        messages.success(request, _("Version %(number)s is published.") % {"number": version.number})
         return HttpResponseRedirect(_address(slug))
     context = {"journey": journey, "summary": summary_of(journey, now=timezone.now())}
     return render(request, "journeys/journey_publish.html", context)
@@ -67,6 +68,15 @@ def _ways(request: StaffRequest) -> dict[str, str]:
     """Which step people of a step that is gone begin, where somebody named one."""
     named = {key: value for key, value in request.POST.items() if key.startswith("to:") and value}
     return {key.removeprefix("to:"): str(value) for key, value in named.items()}
+
+
+@staff_page()
+@require_safe
+def journey_crowd(request: StaffRequest, slug: str) -> HttpResponse:
+    """Tell how far moving everybody inside is, or having them leave: a part of the journey's pages."""
+    journey = _journey_or_404(slug)
+    context = {"journey": journey, "progress": progress_of(journey), "was_asked": True}
+    return render(request, "journeys/_crowd.html", context)
 
 
 @staff_page(Role.MARKETER)
@@ -87,7 +97,7 @@ def journey_resume(request: StaffRequest, slug: str) -> HttpResponse:
 @require_POST
 def journey_stop(request: StaffRequest, slug: str) -> HttpResponse:
     """End the runs of everybody inside; nobody enters."""
-    return _changed(request, slug, stop_journey, said=_("The journey is stopped; nobody is inside."))
+    return _changed(request, slug, stop_journey, said=_("The journey is stopped."))
 
 
 def _changed(request: StaffRequest, slug: str, change: Callable[..., Journey], *, said: str) -> HttpResponse:

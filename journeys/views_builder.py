@@ -25,6 +25,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from cdp_site.web import Role, StaffRequest, page_or_part, staff_page, wants_part, with_toast
 from journeys.canvas import PALETTE, goal_palette
+from journeys.crowds import progress_of
 from journeys.domain.editing import NotThere, Spot, fresh_journey, with_ids
 from journeys.domain.outline import Document
 from journeys.domain.parse import JourneyError
@@ -123,6 +124,7 @@ def _context(
     around = part.startswith("@")
     return {
         "journey": journey,
+        "progress": progress_of(journey),
         "view": view,
         "part": part if shown or around else "",
         "panel": shown,

@@ -29,9 +29,9 @@ from cdp_site.pipeline.deciding import (
 )
 from cdp_site.pipeline.retrying import is_passing, retrying
 from cdp_site.pipeline.rules import RuleId, Rules, current_rules
+from journeys.crowds import see_to_crowds
 from journeys.live import company_rules
 from journeys.models import EntryDue, Run
-from journeys.moving import move_waiting
 from journeys.planning import call_by_timetables, plan_waiting, wake_planner
 from profiles import partitions, store
 from profiles.store.changes import Changes
@@ -62,7 +62,7 @@ def sweep(now: datetime | None = None, *, seconds: float = _SECONDS) -> dict[str
 
 
 def call_in_present(now: datetime | None = None, *, seconds: float = _BULK_SECONDS) -> dict[str, int]:
-    """Do what publications of journeys call for: ask in those who are present, move those who are inside.
+    """Do what publications of journeys call for: ask in those who are present, see to those inside.
 
     They are many at once and in no hurry, so this is no business of the cluster that serves messages. Where
     the time does not suffice, another call of its own is asked for.
@@ -70,7 +70,7 @@ def call_in_present(now: datetime | None = None, *, seconds: float = _BULK_SECON
     ends_at = time.monotonic() + seconds
     until = limit_of_timers(now or timezone.now())  # so that they are due at once
     planned = plan_waiting(company=company_rules(), now=until, ends_at=ends_at)
-    planned |= move_waiting(now=until, ends_at=ends_at)
+    planned |= see_to_crowds(now=until, ends_at=ends_at)
     left = max(0.0, ends_at - time.monotonic())
     counts = planned | _sweep(_present, now=now, seconds=left)
     if time.monotonic() > ends_at:

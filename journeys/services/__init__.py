@@ -7,7 +7,7 @@ deciding meanwhile.
 
 from journeys.services.calling import NotByApi, enter_people
 from journeys.services.drafts import DraftConflict, SlugTaken, create_journey, save_draft, undo_draft
-from journeys.services.publishing import PeopleInside, publish_journey
+from journeys.services.publishing import PeopleInside, PeopleLeaving, publish_journey
 from journeys.services.soundness import faults_of
 from journeys.services.states import WrongState, pause_journey, resume_journey, stop_journey
 
@@ -15,6 +15,7 @@ __all__ = [
     "DraftConflict",
     "NotByApi",
     "PeopleInside",
+    "PeopleLeaving",
     "SlugTaken",
     "WrongState",
     "create_journey",

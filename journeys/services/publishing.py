@@ -7,13 +7,12 @@ from enum import Enum
 from django.db import transaction
 from django.db.models import Max
 
+from journeys.crowds import AT_ONCE, Progress, end_everybody, move_everybody, progress_of
 from journeys.domain.decision import Outcome
 from journeys.domain.definition import Definition, Fault, JourneyError, parse_journey
 from journeys.domain.moving import BY_PUBLISHING
-from journeys.ledger import end_open_runs
 from journeys.live import company_rules
 from journeys.models import Journey, JourneyVersion
-from journeys.moving import AT_ONCE, move_runs
 from journeys.planning import PLAN, begin_planning, wake_planner
 from journeys.services.drafts import DraftConflict
 from journeys.services.recording import record_change
@@ -23,10 +22,19 @@ from segments.domain.phrases import Phrase, gettext_noop
 from segments.revision import change_rules
 
 
+class PeopleLeaving(Exception):
+    """A crowd is on its way out of the journey: what is published now would have them come and go."""
+
+    def __init__(self, slug: str, progress: Progress) -> None:
+        super().__init__(f"{progress.left} are still leaving {slug}")
+        self.slug = slug
+        self.progress = progress
+
+
 class PeopleInside(Enum):
     """What becomes of people who are in an earlier version."""
 
-    FINISH = "finish"  # they go on by the version they entered
+    FINISH = "finish"  # they go on by the version they entered, or are being moved to
     MOVE = "move"  # they go on by the new version, where they stand
     EXIT = "exit"  # they leave
 
@@ -39,6 +47,7 @@ def publish_journey(
     revision: int | None = None,
     people_inside: PeopleInside = PeopleInside.FINISH,
     to: Mapping[str, str] | None = None,
+    at_once: int = AT_ONCE,
 ) -> JourneyVersion:
     """Make the draft the version that people enter from now on; a paused journey stays paused.
 
@@ -47,10 +56,12 @@ def publish_journey(
     Args:
         revision: the draft's revision that was looked at; None for whatever it is.
         to: for those who move: step that is gone -> the step they begin instead; see journeys.domain.moving.
+        at_once: runs that are moved or ended in the transaction; more are seen to in the background.
 
     Raises:
         Journey.DoesNotExist: no journey has the slug.
         DraftConflict: the draft was saved since `revision`, or while this looked at it.
+        PeopleLeaving: a crowd is still on its way out.
         JourneyError: the draft is no sound journey, or `to` names a step it does not have.
     """
     # Trying the rules out takes a process and its time, so it comes before everybody is held off.
@@ -66,9 +77,15 @@ def publish_journey(
         live = journey.live_version
         if live and live.document == journey.draft and journey.state != Journey.State.STOPPED:
             return live
+        if (progress := progress_of(journey)) and progress.is_leaving:
+            raise PeopleLeaving(slug, progress)
         version = _new_version(journey, actor=actor, now=now)
         _make_live(journey, version, definition)
-        inside = _settle(journey, version, people_inside, to=to or {}, now=now)
+        inside: Mapping[str, Json] = {}
+        if people_inside is PeopleInside.MOVE:
+            inside = move_everybody(journey, version, to=to or {}, now=now, at_once=at_once)
+        elif people_inside is PeopleInside.EXIT:
+            inside = _have_all_leave(journey, version, now=now, at_once=at_once)
         record_change(
             actor,
             "journey.publish",
@@ -98,36 +115,20 @@ def _make_live(journey: Journey, version: JourneyVersion, definition: Definition
     live, is_stopped = journey.live_version, journey.state == Journey.State.STOPPED
     before = parse_journey(live.document).entry if live and not is_stopped else None
     journey.live_version, journey.updated_at = version, version.published_at
-    journey.moving = None  # whoever was still on the way to another version stays where they are
     if journey.state != Journey.State.PAUSED:
         journey.state = Journey.State.LIVE
     begin_planning(journey, definition.entry, before=before, company=company_rules())
-    journey.save(update_fields=["live_version", "updated_at", "state", "moving", *PLAN])
+    journey.save(update_fields=["live_version", "updated_at", "state", *PLAN])
     if journey.plan_cursor is not None:
         transaction.on_commit(wake_planner)
 
 
-def _settle(
-    journey: Journey,
-    version: JourneyVersion,
-    people_inside: PeopleInside,
-    *,
-    to: Mapping[str, str],
-    now: datetime,
+def _have_all_leave(
+    journey: Journey, version: JourneyVersion, *, now: datetime, at_once: int
 ) -> dict[str, Json]:
-    """Do with the people inside what was chosen; give what the log of changes says of it."""
-    match people_inside:
-        case PeopleInside.FINISH:
-            return {}
-        case PeopleInside.MOVE if (count := journey.runs.open().count()) > AT_ONCE:
-            Journey.objects.filter(pk=journey.pk).update(moving={"version": version.pk, "to": dict(to)})
-            transaction.on_commit(wake_planner)
-            return {"to": dict(to), "runs_to_move": count}
-        case PeopleInside.MOVE:
-            return {"to": dict(to), "runs_moved": move_runs(journey, version, to=to, now=now)}
-        case PeopleInside.EXIT:
-            ended = end_open_runs(journey, Outcome.EXITED, reason=BY_PUBLISHING, now=now)
-            return {"runs_ended": ended}
+    return end_everybody(
+        journey, before=version.number, outcome=Outcome.EXITED, reason=BY_PUBLISHING, now=now, at_once=at_once
+    )
 
 
 def _new_version(journey: Journey, *, actor: str, now: datetime) -> JourneyVersion:

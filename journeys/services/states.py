@@ -3,11 +3,12 @@
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import Max
 
 from cdp_site.wakeup import wake
+from journeys.crowds import AT_ONCE, end_everybody
 from journeys.domain.decision import Outcome
 from journeys.domain.definition import parse_journey
-from journeys.ledger import end_open_runs
 from journeys.live import company_rules
 from journeys.models import Journey
 from journeys.planning import PLAN, begin_planning, end_planning, wake_planner
@@ -41,18 +42,26 @@ def resume_journey(slug: str, *, actor: str, now: datetime) -> Journey:
 
 
 @transaction.atomic
-def stop_journey(slug: str, *, actor: str, now: datetime) -> Journey:
-    """End the runs of everybody inside and let nobody enter. Raises WrongState if it never ran."""
+def stop_journey(slug: str, *, actor: str, now: datetime, at_once: int = AT_ONCE) -> Journey:
+    """End the runs of everybody inside and let nobody enter. Raises WrongState if it never ran.
+
+    Args:
+        at_once: runs that are ended in the transaction; more are ended in the background, and stand still
+            until their turn comes.
+    """
     change_rules()
     journey = Journey.objects.select_for_update().get(slug=slug)
     before = journey.state
     if before not in (Journey.State.LIVE, Journey.State.PAUSED):
         raise WrongState(slug=slug, state=before)
-    ended = end_open_runs(journey, Outcome.ENDED, reason=STOPPED, now=now)
     end_planning(journey)
     journey.state, journey.updated_at = Journey.State.STOPPED, now
     journey.save(update_fields=["state", "updated_at", *PLAN])
-    after = {"state": Journey.State.STOPPED, "runs_ended": ended}
+    newest = journey.versions.aggregate(newest=Max("number"))["newest"] or 0
+    ended = end_everybody(
+        journey, before=newest + 1, outcome=Outcome.ENDED, reason=STOPPED, now=now, at_once=at_once
+    )
+    after = {"state": Journey.State.STOPPED, **ended}
     record_change(actor, "journey.stop", journey, before={"state": before}, after=after)
     return journey
 

@@ -122,6 +122,17 @@ def test_publish__says_what_becomes_of_people_inside(api: Api) -> None:
     assert (told["people_inside"], told["to"], told["runs_moved"]) == ("move", {"a": "c"}, 1)
 
 
+def test_publish__tells_how_far_a_crowd_is(api: Api) -> None:
+    row = build.journey(slug="cart", document=journey(steps=[wait("a")]))
+    build.run(journey=row, person=build.person(), step="a")
+    crowd = {"before": 2, "total": 3, "outcome": "exited", "reason": "publishing"}
+    assert api.get("cart/")["moving"] is None
+    Journey.objects.update(moving=crowd)
+    assert api.get("cart/")["moving"] == {"what": "leave", "total": 3, "left": 1}
+    api.patch("cart/", {"document": journey(steps=[wait("b")])})
+    api.post("cart/publish/", status=409)
+
+
 def test_publish__of_an_older_draft(api: Api) -> None:
     api.post(body=cart(), status=201)
     api.patch("cart/", {"name": "Abandoned cart"})

@@ -1,6 +1,5 @@
 """What becomes of the people inside at publishing: the table of docs/journeys.md, row by row."""
 
-import math
 import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -10,10 +9,8 @@ import pytest
 from pytest_django import Settings
 
 from connectors.models import Delivery
-from journeys import moving
 from journeys.domain.definition import JourneyError
-from journeys.models import Decision, Journey, Run
-from journeys.moving import move_waiting, runs_to_move
+from journeys.models import Decision, Run
 from journeys.services import PeopleInside, publish_journey
 from segments.domain.values import parse_length
 from tests import build
@@ -164,41 +161,6 @@ def test_people_of_every_version_move() -> None:
     assert {run.version.number: run.state["step"] for run in Run.objects.select_related("version")} == {
         3: "b"
     }
-
-
-def test_a_crowd_moves_in_the_background() -> None:
-    """In portions: whoever came to an end meanwhile stays there, and none moves twice."""
-    run = inside("a4h b", "a")
-    others = [build.run(journey=run.journey, person=build.person(), step="a") for _ in range(3)]
-    others[0].ended_at = NOON
-    others[0].save(update_fields=["ended_at"])
-    version = published(run, "c4h b", PeopleInside.FINISH).journey.live_version
-    assert version is not None
-    Journey.objects.update(moving={"version": version.pk, "to": {"a": "c"}})
-    assert runs_to_move(Journey.objects.get()) == 3
-    assert move_waiting(now=NOON, ends_at=0.0) == {"moved": 3}
-    assert move_waiting(now=NOON, ends_at=math.inf) == {"moved": 0}
-    assert Journey.objects.get().moving is None
-    assert [row.state["step"] for row in Run.objects.order_by("pk")] == ["c", "a", "c", "c"]
-    assert list(Decision.objects.values_list("outcome", "reason").distinct()) == [("moved", "a")]
-
-
-def test_a_crowd_is_looked_for_where_the_last_portion_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever was somebody else's for a moment is found when it begins anew, once."""
-    monkeypatch.setattr(moving, "_BESIDE", 2)
-    run = inside("a4h b", "a")
-    for _ in range(3):
-        build.run(journey=run.journey, person=build.person(), step="a")
-    version = published(run, "c4h b", PeopleInside.FINISH).journey.live_version
-    assert version is not None
-    Journey.objects.update(moving={"version": version.pk, "to": {"a": "c"}})
-    places = []
-    while Journey.objects.get().moving is not None:
-        move_waiting(now=NOON, ends_at=0.0)
-        places.append((Journey.objects.get().moving or {}).get("after"))
-    first, *_, last = Run.objects.order_by("pk").values_list("pk", flat=True)
-    assert places == [first + 1, last, 0, None]
-    assert set(Run.objects.values_list("version", flat=True)) == {version.pk}
 
 
 def test_a_run_that_cannot_be_moved_is_parked_and_the_others_move() -> None:

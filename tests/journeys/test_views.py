@@ -68,6 +68,21 @@ def test_publish__renamed_step(mia: Browser, story: Journey) -> None:
     assert "<ins>A short nap</ins>" in html
 
 
+def test_crowd__is_told_wherever_the_journey_is_shown(mia: Browser, story: Journey) -> None:
+    build.run(journey=story, person=build.person(), step="ordered")
+    Journey.objects.update(moving={"before": 2, "total": 9, "version": 0, "to": {}})
+    for page in ("story/", "story/publish/", "story/crowd/"):
+        assert "being moved to another version: 8 of 9 are there." in mia.get(page)
+    Journey.objects.update(moving={"before": 2, "total": 9, "outcome": "exited", "reason": "publishing"})
+    save_draft("story", document=journey(), revision=1, actor="mia", now=timezone.now())
+    for page in ("story/", "story/publish/", "story/crowd/"):
+        assert "Everybody inside is leaving: 8 of 9 are out." in mia.get(page)
+    assert mia.post("story/publish/", {"revision": "2"}).status_code == 302
+    assert "publish once they are out" in mia.get("story/publish/")
+    Journey.objects.update(moving=None)
+    assert "hx-trigger" not in mia.get("story/crowd/")
+
+
 def test_publish__for_the_first_time(mia: Browser) -> None:
     build.journey(slug="story", state="draft", document=journey())
     assert "people enter this journey" in mia.get("story/publish/")
