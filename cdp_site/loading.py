@@ -31,7 +31,7 @@ from connectors.domain.source_kinds import SourceKind
 from connectors.models import Connection, Source, Template
 from connectors.registry import CHANNELS
 from connectors.rendering import RenderError
-from connectors.services.content import ConnectionDraft, TemplateDraft, save_connection, save_template
+from connectors.services import ConnectionDraft, TemplateDraft, save_connection, save_template
 from connectors.source_services import SourceDraft, change_source, make_source
 from journeys.domain.definition import JourneyError, parse_journey
 from journeys.models import Journey

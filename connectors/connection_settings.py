@@ -9,8 +9,11 @@ from django.utils.translation import gettext, gettext_lazy
 
 from connectors.domain.destination import UrlFault, is_private_literal, url_fault
 from connectors.domain.message import Json
+from connectors.domain.setting import Form, Setting
 
 LONGEST_TEXT = 2000
+MOST_PAIRS = 200
+MOST_NUMBER = 1_000_000
 
 _URL_FAULTS: Mapping[UrlFault, Any] = MappingProxyType(
     {
@@ -47,9 +50,36 @@ class SettingsReader:
             raise SettingsError(key, gettext("This must be a text on one line."))
         return value.strip()
 
-    def url(self, key: str) -> str:
+    def take(self, setting: Setting) -> Json:
+        """Take a setting as it describes itself."""
+        match setting.form:
+            case Form.URL:
+                return self.url(setting.name, default=setting.default)
+            case Form.NUMBER:
+                return self.number(setting.name, default=setting.default)
+        value = self.text(setting.name, default=setting.default)
+        if setting.choices and value not in dict(setting.choices):
+            raise SettingsError(setting.name, gettext("This is none of the choices."))
+        if setting.default is None and not value:
+            raise SettingsError(setting.name, gettext("This setting is needed."))
+        return value
+
+    def number(self, key: str, *, default: str | None = None) -> float:
+        """Take a number above zero, given as such or as a text."""
+        value = self._left.pop(key, default)
+        if value is None or value == "":
+            raise SettingsError(key, gettext("This setting is needed."))
+        try:
+            number = float(value) if not isinstance(value, bool) else -1.0
+        except (TypeError, ValueError):
+            number = -1.0
+        if not 0 < number <= MOST_NUMBER:
+            raise SettingsError(key, gettext("This must be a number above zero."))
+        return number
+
+    def url(self, key: str, *, default: str | None = None) -> str:
         """Take the web address of a destination."""
-        value = self.text(key)
+        value = self.text(key, default=default) or default or ""
         fault = url_fault(value)
         if fault is not None:
             raise SettingsError(key, str(_URL_FAULTS[fault]))
@@ -72,6 +102,19 @@ class SettingsReader:
         except SettingsError as error:
             raise SettingsError(f"{key}.{error.path}", error.message) from error
         return found
+
+    def pairs(self, key: str, *, default: Mapping[str, str]) -> dict[str, str]:
+        """Take an object of texts under names of the other system's choosing."""
+        value = self._left.pop(key, None)
+        if value is None:
+            return dict(default)
+        if not isinstance(value, dict) or len(value) > MOST_PAIRS:
+            raise SettingsError(key, gettext("This must be an object."))
+        reader = SettingsReader(value)
+        try:
+            return {name: reader.text(name) for name in value if name.strip()}
+        except SettingsError as error:
+            raise SettingsError(f"{key}.{error.path}", error.message) from error
 
     def finish(self) -> None:
         """Refuse settings that were not taken."""

@@ -46,6 +46,8 @@ ACTIONS: Final[dict[str, Any]] = {
     "create_task": _("Create a task"),
     "upsert_contact": _("Create or update the contact"),
     "add_note": _("Add a note"),
+    "add_to_list": _("Add to a list"),
+    "update_field": _("Change a field"),
 }
 
 

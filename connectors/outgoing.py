@@ -47,16 +47,25 @@ class PrivateAddress(Exception):
 
 
 class Caller:
-    """Posts to one system; keeps its connection for the next call. Used by one thread at a time."""
+    """Calls one system; keeps its connection for the next call. Used by one thread at a time."""
 
-    def __init__(self, *, seconds: float = SECONDS) -> None:
+    def __init__(self, *, seconds: float = SECONDS, kept_bytes: int = KEPT_BYTES) -> None:
         self._seconds = seconds
+        self._kept_bytes = kept_bytes
         self._network = _Network(allow_private=settings.WAYFARE_ALLOW_PRIVATE_DESTINATIONS)
         self._pool = httpcore.ConnectionPool(
             ssl_context=_tls(), network_backend=self._network, max_connections=1, keepalive_expiry=10
         )
 
     def post(self, url: str, *, headers: Mapping[str, str], body: bytes) -> Answer:
+        """Post and return the answer, whatever its status.
+
+        Raises:
+            DeliveryError: there was no answer.
+        """
+        return self.call("POST", url, headers=headers, body=body)
+
+    def call(self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None) -> Answer:
         """Make one call and return its answer, whatever its status.
 
         Raises:
@@ -65,7 +74,7 @@ class Caller:
         self._network.deadline = time.monotonic() + self._seconds
         try:
             with self._pool.stream(
-                "POST",
+                method,
                 url,
                 headers=[("User-Agent", _USER_AGENT), *headers.items()],
                 content=body,
@@ -74,7 +83,7 @@ class Caller:
                 return Answer(
                     status=response.status,
                     headers={key.decode("latin-1").lower(): _text(value) for key, value in response.headers},
-                    body=_beginning(response.iter_stream()),
+                    body=_beginning(response.iter_stream(), at_most=self._kept_bytes),
                 )
         except PrivateAddress as error:
             raise _refused_address() from error
@@ -93,9 +102,13 @@ def raise_unless_taken(answer: Answer, *, now: datetime) -> None:
     Raises:
         DeliveryError: any status but 2xx.
     """
-    if 200 <= answer.status < 300:
-        return
-    raise DeliveryError(
+    if not 200 <= answer.status < 300:
+        raise error_of(answer, now=now)
+
+
+def error_of(answer: Answer, *, now: datetime) -> DeliveryError:
+    """What the status of an answer that is not 2xx means."""
+    return DeliveryError(
         _reason(answer.status),
         permanent=_is_permanent(answer.status),
         fault=_fault(answer.status),
@@ -165,13 +178,13 @@ def _text(value: bytes) -> str:
     return value.decode("latin-1")
 
 
-def _beginning(pieces: Iterable[bytes]) -> bytes:
+def _beginning(pieces: Iterable[bytes], *, at_most: int) -> bytes:
     kept = bytearray()
     for piece in pieces:
         kept += piece
-        if len(kept) >= KEPT_BYTES:
+        if len(kept) >= at_most:
             break
-    return bytes(kept[:KEPT_BYTES])
+    return bytes(kept[:at_most])
 
 
 @lru_cache(maxsize=1)  # reading the certificates takes 20 ms

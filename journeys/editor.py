@@ -16,6 +16,7 @@ from django.db.models import QuerySet
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 
+from connectors.domain.vendor import Action
 from connectors.models import Connection, Template
 from journeys import drafts
 from journeys.canvas import Canvas, Painter, marks_of, title_of
@@ -120,7 +121,7 @@ def suggestions_for(journey: Journey, panel: Panel) -> dict[str, list[str]]:
     if "traits" in wanted:
         found["traits"] = [line.path for line in catalogue.traits()]
     if "actions" in wanted:
-        found["actions"] = ["create_task", "create_deal", "upsert_contact"]
+        found["actions"] = [action.value for action in Action]
     if "keys" in wanted:
         name = str(value_at(journey.draft, ("entry", "on", "event")) or "")
         found["keys"] = [f"properties.{line.path}" for line in catalogue.properties_of(name)] if name else []

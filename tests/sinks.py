@@ -129,6 +129,7 @@ class Received:
     headers: Mapping[str, str]  # names in lower case
     body: bytes
     at: datetime
+    method: str = "POST"
 
     @property
     def json(self) -> Any:
@@ -227,6 +228,8 @@ def _serving(server: HttpServer) -> Iterator[int]:
         def do_POST(self) -> None:
             _serve(self, server)
 
+        do_GET = do_PATCH = do_PUT = do_POST
+
         def log_message(self, format: str, *args: Any) -> None:
             """Say nothing."""
 
@@ -248,6 +251,7 @@ def _serve(handler: BaseHTTPRequestHandler, server: HttpServer) -> None:
         headers={key.lower(): value for key, value in handler.headers.items()},
         body=body,
         at=datetime.now(UTC),
+        method=handler.command,
     )
     server.requests.append(request)
     server.may_answer.wait(timeout=60)

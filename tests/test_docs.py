@@ -17,6 +17,7 @@ from django.test import Client
 
 from cdp_site.pages.api_docs import METHODS
 from connectors.domain.call import CALLS
+from connectors.domain.vendor import Action
 from connectors.registry import CHANNELS
 from journeys.domain.decision import Outcome, Refusal
 from journeys.domain.definition import parse_journey
@@ -134,6 +135,17 @@ def test_readme__outcomes() -> None:
 
 def test_readme__channels() -> None:
     agree(kept("channels"), code=CHANNELS)
+
+
+def test_connections__each_action_of_each_crm() -> None:
+    told = kept_cells("actions", file=DOCS / "connections.md")
+    crms = ("crm", "hubspot", "salesforce", "pipedrive")
+
+    assert [kind.name for kind in CHANNELS.values() if kind.actions] == list(crms)
+    assert [action for action, *_ in told] == [action.value for action in Action]
+    for action, *cells in told:
+        does = {crm for crm, cell in zip(crms, cells, strict=True) if cell != "no"}
+        assert does == {crm for crm in crms if action in CHANNELS[crm].actions}, action
 
 
 def test_readme__public_endpoints() -> None:

@@ -19,6 +19,7 @@ from django.utils.translation import gettext, gettext_lazy
 
 from connectors.connection_settings import SettingsReader
 from connectors.domain.message import ChannelKind, DeliveryError, Draft, Json, Message, Receipt, Renderer
+from connectors.domain.setting import Form, Setting
 from connectors.outgoing import Answer, Caller, raise_unless_taken, record_of
 
 PATHS = {
@@ -26,6 +27,8 @@ PATHS = {
     "create_task": "/tasks",
     "upsert_contact": "/contacts",
     "add_note": "/notes",
+    "add_to_list": "/lists",
+    "update_field": "/contacts/fields",
 }
 _LONGEST_ID = 200
 
@@ -81,7 +84,8 @@ class CrmChannel:
 
     def _url(self, message: Message) -> str:
         # Not part of the content: an address put right reaches the deliveries that already wait.
-        path = self._settings["paths"][message.content["action"]]
+        action = str(message.content["action"])
+        path = self._settings["paths"].get(action, PATHS[action])  # it may be older than the action
         return str(self._settings["base_url"]).rstrip("/") + "/" + str(path).lstrip("/")
 
 
@@ -122,6 +126,21 @@ CRM = ChannelKind(
     secret="token",
     new_secret=None,
     actions=tuple(PATHS),
+    asks=(
+        Setting(name="base_url", label=gettext_lazy("Address"), form=Form.URL),
+        Setting(
+            name="token",
+            label=gettext_lazy("Token"),
+            help=gettext_lazy("Sent as Authorization: Bearer …"),
+            form=Form.SECRET,
+            default="",
+        ),
+        Setting(
+            name="idempotency_header",
+            label=gettext_lazy("Header that says what is a repetition"),
+            default="Idempotency-Key",
+        ),
+    ),
     read_settings=read_settings,
     open=CrmChannel,
 )

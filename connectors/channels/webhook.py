@@ -17,6 +17,7 @@ from standardwebhooks import Webhook
 
 from connectors.connection_settings import SettingsError, SettingsReader
 from connectors.domain.message import ChannelKind, Draft, Json, Message, Receipt, Renderer
+from connectors.domain.setting import Form, Setting
 from connectors.outgoing import Caller, raise_unless_taken, record_of
 
 SECRET_MARK = "whsec_"
@@ -109,6 +110,17 @@ WEBHOOK = ChannelKind(
     secret="secret",
     new_secret=_new_secret,
     actions=(),
+    asks=(
+        Setting(name="url", label=gettext_lazy("Address"), form=Form.URL),
+        Setting(
+            name="secret",
+            label=gettext_lazy("Secret"),
+            help=gettext_lazy("Begins with whsec_; left empty, one is made and shown once."),
+            form=Form.SECRET,
+            default="",
+        ),
+        Setting(name="type", label=gettext_lazy("Type of its messages"), default="journey.message"),
+    ),
     read_settings=read_settings,
     open=WebhookChannel,
 )

@@ -6,12 +6,8 @@ that happens to them later enters the person's history through the inbox, like a
 
 from connectors.domain.message import NewDelivery
 from connectors.services.callbacks import Taken, take_callback
-from connectors.services.content import (
-    ConnectionDraft,
-    TemplateDraft,
-    save_connection,
-    save_template,
-)
+from connectors.services.connecting import ConnectionDraft, save_connection
+from connectors.services.content import TemplateDraft, save_template
 from connectors.services.previewing import Preview, Sample, preview_mail, preview_with
 from connectors.services.queueing import (
     cancel_for_runs,

@@ -12,13 +12,13 @@ from django.db import IntegrityError, transaction
 
 from connectors.domain.message import Json
 from connectors.domain.source_kinds import INTERNAL_SLUG
+from connectors.domain.vendor import ON_CONTACTS
 from connectors.models import Delivery, Source
 from connectors.services.drafting import origin_of
 from profiles.models import Identity
 from profiles.services import accept_messages
 
 BOUNCED = "Email Bounced"
-UPSERT_CONTACT = "upsert_contact"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +99,7 @@ def _contact_identity(delivery: Delivery) -> dict[str, str] | None:
     A CRM that gives two people one contact must not make one person of them.
     """
     connection = delivery.connection
-    if delivery.action != UPSERT_CONTACT or not delivery.external_id or connection is None:
+    if delivery.action not in ON_CONTACTS or not delivery.external_id or connection is None:
         return None
     if Identity.objects.filter(kind=connection.slug, value=delivery.external_id).exists():
         return None

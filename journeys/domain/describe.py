@@ -65,6 +65,9 @@ _ACTIONS: Final[Mapping[str, str]] = {
     "create_deal": gettext_noop("Create a deal"),
     "create_task": gettext_noop("Create a task"),
     "upsert_contact": gettext_noop("Create or update the contact"),
+    "add_note": gettext_noop("Add a note"),
+    "add_to_list": gettext_noop("Add to a list"),
+    "update_field": gettext_noop("Change a field"),
 }
 _POLICIES: Final[Mapping[Policy, str]] = {
     Policy.NEVER: gettext_noop("Once only"),

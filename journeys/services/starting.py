@@ -6,7 +6,7 @@ from itertools import count
 from typing import Any, Final
 
 from connectors.models import Connection, Template
-from connectors.services.content import TemplateDraft, save_template
+from connectors.services import TemplateDraft, save_template
 from journeys.domain.outline import steps_in
 from journeys.models import Journey
 from journeys.services.drafts import SlugTaken, create_journey

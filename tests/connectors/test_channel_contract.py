@@ -12,6 +12,7 @@ from pytest_django.fixtures import Settings
 from standardwebhooks import Webhook
 
 from connectors.channels.email import EMAIL
+from connectors.channels.vendors.channel import VendorKind
 from connectors.channels.webhook import WEBHOOK
 from connectors.domain.message import (
     Channel,
@@ -32,7 +33,9 @@ from tests.connectors.fakes import FAKE, FakeChannel
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 PERSON = uuid4()
 SECRETS = (sinks.CRM_TOKEN, sinks.WEBHOOK_SECRET, sinks.WEBHOOK_SECRET.removeprefix("whsec_"))
-KINDS = {**CHANNELS, FAKE.name: FAKE}
+# The CRMs of vendors have a contract of their own: tests/connectors/test_vendor_contract.py.
+PLAIN = {name: kind for name, kind in CHANNELS.items() if not isinstance(kind, VendorKind)}
+KINDS = {**PLAIN, FAKE.name: FAKE}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,6 +33,8 @@ _ACTIONS: Final = {
     "create_task": gettext_noop("A task"),
     "upsert_contact": gettext_noop("The contact"),
     "add_note": gettext_noop("A note"),
+    "add_to_list": gettext_noop("A place on a list"),
+    "update_field": gettext_noop("A changed field"),
 }
 
 
