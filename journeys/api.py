@@ -179,12 +179,12 @@ class JourneyDetail(APIView):
 
     @extend_schema(responses=JourneyOutput)
     def get(self, request: Request, slug: str) -> Response:
-        return Response(JourneyOutput(_journey_or_404(slug)).data)
+        return Response(JourneyOutput(journey_or_404(slug)).data)
 
     @extend_schema(request=JourneyChange, responses=JourneyOutput)
     def patch(self, request: Request, slug: str) -> Response:
         data = _valid(JourneyChange(data=request.data))
-        journey = _journey_or_404(slug)
+        journey = journey_or_404(slug)
         document = data.get("document", journey.draft)
         try:
             parse_journey(document)
@@ -200,7 +200,7 @@ class JourneyDetail(APIView):
             return _faulty(error)
         except DraftConflict as error:
             raise _stale(error) from error
-        return Response(JourneyOutput(_journey_or_404(slug)).data)
+        return Response(JourneyOutput(journey_or_404(slug)).data)
 
 
 class JourneyPublish(APIView):
@@ -228,7 +228,7 @@ class JourneyPublish(APIView):
             raise _stale(error) from error
         except PeopleLeaving as error:
             raise JourneyConflict(_("People are still leaving; publish once they are out.")) from error
-        return Response(JourneyOutput(_journey_or_404(slug)).data)
+        return Response(JourneyOutput(journey_or_404(slug)).data)
 
 
 class _JourneyVerb(APIView):
@@ -247,7 +247,7 @@ class _JourneyVerb(APIView):
             raise Http404 from error
         except WrongState as error:
             raise _wrong_state(error) from error
-        return Response(JourneyOutput(_journey_or_404(slug)).data)
+        return Response(JourneyOutput(journey_or_404(slug)).data)
 
 
 class JourneyPause(_JourneyVerb):
@@ -310,15 +310,17 @@ class JourneyReport(APIView):
         responses=ReportOutput,
     )
     def get(self, request: Request, slug: str) -> Response:
-        since = timezone.now() - timedelta(days=_days(request))
-        return Response(asdict(numbers_of(_journey_or_404(slug), since=since)))
+        days = number_asked(request, "days", usual=REPORT_DAYS, most=MOST_REPORT_DAYS)
+        since = timezone.now() - timedelta(days=days)
+        return Response(asdict(numbers_of(journey_or_404(slug), since=since)))
 
 
-def _days(request: Request) -> int:
-    given = request.query_params.get("days", str(REPORT_DAYS))
-    if not given.isascii() or not given.isdigit() or not 0 < int(given[:9]) <= MOST_REPORT_DAYS:
-        words = _("Must be a whole number from 1 to %(most)s.") % {"most": MOST_REPORT_DAYS}
-        raise serializers.ValidationError({"days": [words]})
+def number_asked(request: Request, name: str, *, usual: int, most: int) -> int:
+    """A whole number of the query, from 1 to the most. Raises ValidationError."""
+    given = request.query_params.get(name, str(usual))
+    if not given.isascii() or not given.isdigit() or not 0 < int(given[:9]) <= most:
+        words = _("Must be a whole number from 1 to %(most)s.") % {"most": most}
+        raise serializers.ValidationError({name: [words]})
     return int(given)
 
 
@@ -328,7 +330,7 @@ def _valid(data: serializers.Serializer[Any]) -> dict[str, Any]:
     return values
 
 
-def _journey_or_404(slug: str) -> Journey:
+def journey_or_404(slug: str) -> Journey:
     return get_object_or_404(Journey.objects.select_related("live_version"), slug=slug)
 
 

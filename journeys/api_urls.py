@@ -3,6 +3,7 @@
 from django.urls import path
 
 from journeys import api
+from journeys.api_results import JourneyResults
 
 app_name = "journeys_api"
 
@@ -15,4 +16,5 @@ urlpatterns = [
     path("api/v1/journeys/<slug:slug>/stop/", api.JourneyStop.as_view(), name="journey-stop"),
     path("api/v1/journeys/<slug:slug>/enter/", api.JourneyEnter.as_view(), name="journey-enter"),
     path("api/v1/journeys/<slug:slug>/report/", api.JourneyReport.as_view(), name="journey-report"),
+    path("api/v1/journeys/<slug:slug>/results/", JourneyResults.as_view(), name="journey-results"),
 ]

@@ -25,7 +25,7 @@ from profiles.domain.facts import Json
 from profiles.models import Person
 from segments.revision import share_rules
 
-AT_ONCE: Final = 10_000  # runs
+AT_ONCE: Final = 5_000  # runs; others wait for less than a second
 PORTION: Final = 500  # runs in one transaction beside others'
 
 

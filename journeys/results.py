@@ -25,9 +25,12 @@ from journeys.domain.definition import Definition, parse_journey
 from journeys.domain.lift import Interval, Share, Verdict, bounds_of, difference, verdict
 from journeys.domain.nodes import Split
 from journeys.domain.steps.ways import HOLD_OUT
+from journeys.live import company_rules
 from journeys.models import Decision, Journey, JourneyVersion, Run
 from profiles.models import Event, EventName, PersonOverride
 
+USUAL_DAYS: Final = 30
+USUAL_WINDOW: Final = 7  # days
 OPENED: Final = "Email Opened"
 CLICKED: Final = "Email Link Clicked"
 
@@ -114,6 +117,13 @@ class Results:
     splits: Sequence[SplitResult]
     days: Sequence[DayResult]
     has_goal: bool = field(default=True)
+
+
+def period_of(days: int, *, window: int, now: datetime) -> Period:
+    """The last so many days, with so many to reach the goal in."""
+    return Period(
+        since=now - timedelta(days=days), until=now, window=timedelta(days=window), zone=company_rules().zone
+    )
 
 
 def results_of(journey: Journey, period: Period) -> Results:

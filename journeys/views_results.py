@@ -3,7 +3,6 @@
 import csv
 import io
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Final
 
 from django.http import HttpResponse
@@ -19,14 +18,11 @@ from journeys.domain.describe import summary, title
 from journeys.domain.lift import Verdict
 from journeys.domain.nodes import Sequence, Step
 from journeys.domain.steps.ways import HOLD_OUT
-from journeys.live import company_rules
 from journeys.models import Journey, JourneyVersion
-from journeys.results import Period, Results, StepResult, results_of
+from journeys.results import USUAL_DAYS, USUAL_WINDOW, Results, StepResult, period_of, results_of
 
 DAYS: Final = (7, 30, 90, 365)
 WINDOWS: Final = (1, 3, 7, 14, 30)  # days
-USUAL_DAYS: Final = 30
-USUAL_WINDOW: Final = 7
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 _COLUMNS: Final = ("waiting", "passed", "left", "held", "not_sent", "failed", "sent", "opened", "clicked")
 
@@ -88,13 +84,7 @@ def _read(request: StaffRequest, slug: str) -> tuple[Journey, Results, dict[str,
     journey = get_object_or_404(Journey.objects.select_related("live_version"), slug=slug)
     days = _one_of(DAYS, request.GET.get("days"), usual=USUAL_DAYS)
     window = _one_of(WINDOWS, request.GET.get("window"), usual=USUAL_WINDOW)
-    now = timezone.now()
-    period = Period(
-        since=now - timedelta(days=days),
-        until=now,
-        window=timedelta(days=window),
-        zone=company_rules().zone,
-    )
+    period = period_of(days, window=window, now=timezone.now())
     return journey, results_of(journey, period), {"chosen_days": days, "chosen_window": window}
 
 

@@ -7,6 +7,8 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from cdp_site.api import issue_token
+from cdp_site.web import Role
 from journeys.domain.lift import Share, Verdict
 from journeys.models import Decision, Journey, JourneyVersion, Run
 from journeys.results import Period, StepResult, results_of
@@ -156,6 +158,34 @@ def test_page__before_anything_happened(mia: Client) -> None:
     assert "No results yet" in mia.get("/journeys/draft/results/").content.decode()
     build.journey(slug="fresh", document=journey())
     assert "Nobody entered in this period" in mia.get("/journeys/fresh/results/?window=x").content.decode()
+
+
+def test_api__says_what_the_page_says(mia: Client) -> None:
+    row, now = build.journey(slug="story", document=DOCUMENT), timezone.now()
+    ensure_decision_days({(now - 9 * DAY).date(), (now - 8 * DAY).date()})
+    ensure_event_days({(now - 8 * DAY).date()}, today=now.date())
+    for way in GROUPS:
+        entered(row, way, days_ago=9, reached_after=1, now=now)
+        entered(row, way, days_ago=1, now=now)
+    token = issue_token(build.user(role=Role.SERVICE))
+    client = Client(headers={"Authorization": f"Bearer {token}"})
+    told = client.get("/api/v1/journeys/story/results/?days=30&window=7").json()
+    assert (told["entered"], told["inside"], told["outcomes"]) == (4, 2, {"converted": 2})
+    goal = {key: told["goal"][key] for key in ("people", "watched", "reached", "revenue", "verdict")}
+    assert goal == {"people": 4, "watched": 2, "reached": 2, "revenue": "40.00", "verdict": None}
+    assert told["goal"]["rate"]["value"] == 1
+    assert told["steps"]["mail"] | {"sent": 2, "passed": 2} == told["steps"]["mail"]
+    [split] = told["splits"]
+    assert [(one["name"], one["verdict"]) for one in split["groups"]] == [
+        ("hold_out", None),
+        ("Mail", "too_early"),
+    ]
+    assert (len(told["days"]), sum(day["entered"] for day in told["days"])) == (31, 4)
+    early = client.get("/api/v1/journeys/story/results/?days=7&window=30").json()
+    assert (early["goal"]["people"], early["goal"]["rate"]) == (2, None)
+    for wrong in ("days=0", "window=91"):
+        assert client.get(f"/api/v1/journeys/story/results/?{wrong}").status_code == 400
+    assert Client().get("/api/v1/journeys/story/results/").status_code == 401
 
 
 def test_file__numbers_without_formulas(mia: Client) -> None:
