@@ -4,11 +4,11 @@ A channel turns a `Draft` into content once (`prepare`); each attempt then sends
 (`send`) under the same id. It returns a `Receipt` or raises `DeliveryError`, nothing else.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 from uuid import UUID
 
 from connectors.domain.setting import Setting
@@ -172,6 +172,16 @@ class Channel(Protocol):
 
     def close(self) -> None:
         """Let go of connections."""
+
+
+@runtime_checkable
+class BatchChannel(Protocol):
+    """A channel that can send several messages of one action in one call."""
+
+    def send_many(
+        self, messages: Sequence[Message], *, hand_over: Callable[[], None]
+    ) -> list[Receipt | DeliveryError]:
+        """Send, and say of each message what became of it, in their order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,21 +25,26 @@ class Claimed:
     id: int
     destination: str
     lease: datetime
+    kind: str  # of the connection; "" where there is none
+    action: str
 
 
 def claim(destination: str, *, now: datetime, at_most: int) -> list[Claimed]:
     """Take the oldest due rows of a lane that no other worker holds."""
     lease = now + LEASE
     with transaction.atomic():
-        ids = list(
+        rows = list(
             Delivery.objects.waiting()
             .filter(destination=destination, due_at__lte=now)
             .order_by("due_at")
             .select_for_update(skip_locked=True, of=("self",))
-            .values_list("id", flat=True)[:at_most]
+            .values_list("id", "connection__kind", "action")[:at_most]
         )
-        Delivery.objects.filter(id__in=ids).update(state=State.SENDING, due_at=lease)
-    return [Claimed(id=id_, destination=destination, lease=lease) for id_ in sorted(ids)]
+        Delivery.objects.filter(id__in=[row[0] for row in rows]).update(state=State.SENDING, due_at=lease)
+    return [
+        Claimed(id=id_, destination=destination, lease=lease, kind=kind or "", action=action)
+        for id_, kind, action in sorted(rows, key=lambda row: row[0])
+    ]
 
 
 def release(claimed: Collection[Claimed], *, now: datetime) -> None:

@@ -1,6 +1,7 @@
 """Sending what is due: claim, note the attempt, call, record what came of it.
 
-A row is claimed with a lease, its content made once and kept. The attempt is committed before its call,
+A row is claimed with a lease, its content made once and kept. Where a destination takes several messages in
+one call, those that wait side by side go together. The attempt is committed before its call,
 which happens outside any transaction; the outcome follows. Whoever dies in between leaves an attempt
 without an outcome: when the lease is over another worker sees it and decides with what is known
 (connectors.domain.delivery). Each destination has a few places among the calls that run at a time and is
@@ -12,7 +13,7 @@ One thread talks to the database; the others only call.
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,7 +23,7 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from connectors.domain.message import ChannelKind, DeliveryError, Fault, Receipt
+from connectors.domain.message import BatchChannel, ChannelKind, DeliveryError, Fault, Receipt
 from connectors.journal import Journal, Mark
 from connectors.queries import due_destinations
 from connectors.registry import CHANNELS
@@ -90,6 +91,7 @@ class _Lane:
     running: int = 0
     is_empty: bool = False  # the last claim found nothing
     is_shut: bool = False  # it failed: what is claimed goes back
+    most: int = 1  # messages that one of its calls takes, as far as is known
 
     @property
     def room(self) -> int:
@@ -107,7 +109,7 @@ class _Sender:
     stop_at: float
     beginner: Beginner
     lanes: dict[str, _Lane] = field(default_factory=dict)
-    running: dict[Future[Made], Claimed] = field(default_factory=dict)
+    running: dict[Future[list[Made]], list[Claimed]] = field(default_factory=dict)
     tally: Counter[str] = field(default_factory=Counter)
     renewed_at: float = field(default_factory=time.monotonic)
     looked_at: float = 0.0
@@ -128,16 +130,16 @@ class _Sender:
             may_begin = time.monotonic() < self.stop_at and self.tally["begun"] < self.limit
             if may_begin:
                 self._look_for_lanes()
-                for call in self._begin():
-                    future = pool.submit(_make, call, self.beginner.journal)
-                    self.running[future] = call.claimed
+                for calls in self._begin():
+                    future = pool.submit(_make, calls, self.beginner.journal)
+                    self.running[future] = [call.claimed for call in calls]
             has_more = may_begin and any(lane.may_have_more for lane in self.lanes.values())
             if not self.running and not has_more:
                 return
             self._record(self._done(timeout=LOOK_SECONDS if may_begin else RENEW_SECONDS))
             self._renew()
 
-    def _done(self, *, timeout: float) -> set[Future[Made]]:
+    def _done(self, *, timeout: float) -> set[Future[list[Made]]]:
         done, _ = wait(self.running, timeout=timeout, return_when=FIRST_COMPLETED)
         if done:
             done, _ = wait(self.running, timeout=GATHER_SECONDS)
@@ -154,37 +156,58 @@ class _Sender:
             lane = self.lanes.setdefault(name, _Lane(name, is_probed=name in failing))
             lane.is_empty = False
 
-    def _begin(self) -> list[Call]:
-        """Begin as many attempts as there are free places, the least busy lanes first."""
-        picked: list[Claimed] = []
-        free = min(CALLS_AT_ONCE - len(self.running), self.limit - self.tally["begun"])
+    def _begin(self) -> list[list[Call]]:
+        """Begin as many attempts as there are free places, the least busy lanes first, each with its like."""
+        picked: list[list[Claimed]] = []
+        free = CALLS_AT_ONCE - len(self.running)
+        left = self.limit - self.tally["begun"]
         for lane in sorted(self.lanes.values(), key=lambda lane: lane.running):
-            picked += self._take(lane, at_most=min(lane.room, free - len(picked)))
+            picked += self._take(
+                lane, places=min(lane.room, free - len(picked)), at_most=left - _rows(picked)
+            )
         if not picked:
             return []
-        begun = self.beginner.begin(picked, now=self.clock())
-        self.tally["begun"] += len(picked)
+        begun = self.beginner.begin([row for rows in picked for row in rows], now=self.clock())
+        self.tally["begun"] += _rows(picked)
         self.tally.update(begun.ended)
-        for call in begun.calls:
-            self.lanes[call.claimed.destination].running += 1
-        return begun.calls
+        by_id = {call.claimed.id: call for call in begun.calls}
+        together = [[by_id[row.id] for row in rows if row.id in by_id] for rows in picked]
+        for calls in filter(None, together):
+            self.lanes[calls[0].claimed.destination].running += 1
+        return [calls for calls in together if calls]
 
-    def _take(self, lane: _Lane, *, at_most: int) -> list[Claimed]:
-        if at_most <= 0 or lane.is_shut:
+    def _take(self, lane: _Lane, *, places: int, at_most: int) -> list[list[Claimed]]:
+        if places <= 0 or at_most <= 0 or lane.is_shut:
             return []
         if not lane.claimed and not lane.is_empty:
-            wanted = 1 if lane.is_probed else CLAIM
+            wanted = 1 if lane.is_probed else max(CLAIM, lane.most)
             lane.claimed.extend(claim(lane.name, now=self.clock(), at_most=wanted))
             lane.is_empty = not lane.claimed
-        return [lane.claimed.popleft() for _ in range(min(at_most, len(lane.claimed)))]
+            lane.most = max([1, *(self._most(row) for row in lane.claimed)])
+        taken: list[list[Claimed]] = []
+        while lane.claimed and len(taken) < places and _rows(taken) < at_most:
+            taken.append(self._side_by_side(lane, at_most=at_most - _rows(taken)))
+        return taken
 
-    def _record(self, done: Collection[Future[Made]]) -> None:
+    def _side_by_side(self, lane: _Lane, *, at_most: int) -> list[Claimed]:
+        """Take the next row, and with it those behind that the same call can take."""
+        rows = [lane.claimed.popleft()]
+        most = min(self._most(rows[0]), at_most)
+        while lane.claimed and len(rows) < most and lane.claimed[0].action == rows[0].action:
+            rows.append(lane.claimed.popleft())
+        return rows
+
+    def _most(self, row: Claimed) -> int:
+        kind = self.beginner.channels.get(row.kind)
+        return kind.batches.get(row.action, 1) if kind else 1
+
+    def _record(self, done: Collection[Future[list[Made]]]) -> None:
         if not done:
             return
-        recorded = record([future.result() for future in done], now=self.clock())
+        recorded = record([made for future in done for made in future.result()], now=self.clock())
         self.tally.update(recorded.tally)
         for future in done:
-            self.lanes[self.running.pop(future).destination].running -= 1
+            self.lanes[self.running.pop(future)[0].destination].running -= 1
         for name in recorded.arrived:
             self.lanes[name].is_probed = False
         for name in recorded.paused:
@@ -201,23 +224,29 @@ class _Sender:
             return
         self.renewed_at = time.monotonic()
         waiting = [claimed for lane in self.lanes.values() for claimed in lane.claimed]
-        renew([*self.running.values(), *waiting], now=self.clock())
+        held = [claimed for rows in self.running.values() for claimed in rows]
+        renew([*held, *waiting], now=self.clock())
 
 
-def _make(call: Call, journal: Journal) -> Made:
-    """Make one call. Runs in a thread of its own and touches no database."""
+def _rows(groups: Sequence[Sequence[Claimed]]) -> int:
+    return sum(map(len, groups))
+
+
+def _make(calls: Sequence[Call], journal: Journal) -> list[Made]:
+    """Make one call for messages that go together. Runs in a thread of its own and touches no database."""
+    first = calls[0]
     try:
-        receipt = _send(call, journal)
+        outcomes = _send_together(calls) if len(calls) > 1 else [_send(first, journal)]
     except DeliveryError as error:
-        return _made(call, error=error)
-    except Exception:  # the boundary of one delivery: the others must not suffer from a fault of ours
-        logger.exception("Attempt %s of delivery %s broke.", call.message.attempt, call.message.id)
+        outcomes = [error] * len(calls)
+    except Exception:  # the boundary of one call: the others must not suffer from a fault of ours
+        logger.exception("Attempt %s of delivery %s broke.", first.message.attempt, first.message.id)
         reason = gettext("Something went wrong while sending; the log has the details.")
-        return _made(call, error=DeliveryError(reason, permanent=False, fault=Fault.UNKNOWN))
-    return _made(call, receipt=receipt)
+        outcomes = [DeliveryError(reason, permanent=False, fault=Fault.UNKNOWN)] * len(calls)
+    return [_made(call, outcome) for call, outcome in zip(calls, outcomes, strict=True)]
 
 
-def _send(call: Call, journal: Journal) -> Receipt:
+def _send(call: Call, journal: Journal) -> Receipt | DeliveryError:
     def note(mark: Mark) -> None:
         if not call.kind.is_repeatable:
             journal.note(call.message.id, attempt=call.message.attempt, mark=mark)
@@ -228,12 +257,23 @@ def _send(call: Call, journal: Journal) -> Receipt:
     return receipt
 
 
-def _made(call: Call, *, receipt: Receipt | None = None, error: DeliveryError | None = None) -> Made:
+def _send_together(calls: Sequence[Call]) -> list[Receipt | DeliveryError]:
+    # Only to destinations that recognise a repeated id: there is nothing to note beside the database.
+    with calls[0].pool.channel() as channel:
+        assert isinstance(channel, BatchChannel)
+        return channel.send_many([call.message for call in calls], hand_over=_nothing)
+
+
+def _nothing() -> None:
+    """Note nothing."""
+
+
+def _made(call: Call, outcome: Receipt | DeliveryError) -> Made:
     return Made(
         delivery=call.delivery,
         attempt=call.message.attempt,
         person=call.person,
         kind=call.kind,
-        receipt=receipt,
-        error=error,
+        receipt=outcome if isinstance(outcome, Receipt) else None,
+        error=outcome if isinstance(outcome, DeliveryError) else None,
     )

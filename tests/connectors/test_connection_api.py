@@ -44,6 +44,8 @@ def test_connections__secrets_go_in_and_never_come_out() -> None:
             "create_task": "/tasks",
             "upsert_contact": "/contacts",
             "add_note": "/notes",
+            "add_to_list": "/lists",
+            "update_field": "/contacts/fields",
         },
         "idempotency_header": "Idempotency-Key",
     }
