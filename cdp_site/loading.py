@@ -6,7 +6,8 @@ that loading the same document twice changes nothing:
     {"language": 1,
      "sources":     [{"slug", "name", "kind"?, "trust"?, "secret"?, "is_historical"?}],
      "connections": [{"slug", "name", "kind", "settings"}],
-     "templates":   [{"slug", "name", "subject", "body" or "body_file"}],
+     "templates":   [{"slug", "name", "subject", "body" or "body_file", "kind"?, "preheader"?, "sender"?,
+                      "reply_to"?, "layout"?, "language"?, "translations"?, "defaults"?}],
      "segments":    [{"slug", "name", "condition", "publish"?}],
      "journeys":    [{"slug", "name", "document", "publish"?}]}
 
@@ -28,10 +29,17 @@ from django.utils.translation import gettext as _
 from connectors import vault
 from connectors.connection_settings import SettingsError
 from connectors.domain.source_kinds import SourceKind
+from connectors.domain.template import PLAIN, TEXTS, Content, TemplateKind, content_of
 from connectors.models import Connection, Source, Template
 from connectors.registry import CHANNELS
 from connectors.rendering import RenderError
-from connectors.services import ConnectionDraft, TemplateDraft, save_connection, save_template
+from connectors.services import (
+    ConnectionDraft,
+    TemplateDraft,
+    checked,
+    save_connection,
+    save_template,
+)
 from connectors.source_services import SourceDraft, change_source, make_source
 from journeys.domain.definition import JourneyError, parse_journey
 from journeys.models import Journey
@@ -268,16 +276,46 @@ def _is_same(found: Connection, draft: ConnectionDraft) -> bool:
 
 
 def _load_template(loader: _Loader, item: _Item, slug: str) -> str:
-    item.only("subject", "body", "body_file")
-    draft = TemplateDraft(name=item.text("name"), subject=item.text("subject"), body=item.body())
+    item.only("kind", "body_file", *TEXTS, *PLAIN, "translations", "defaults")
+    kind = item.text("kind", default=TemplateKind.MAIL.value)
+    if kind not in set(TemplateKind):
+        loader.refuse(f"{item.path}.kind", _one_of(TemplateKind))
+    draft = TemplateDraft(name=item.text("name"), content=_content(item), kind=TemplateKind(kind))
     found = Template.objects.filter(slug=slug).first()
-    if found and (found.name, found.subject, found.body) == (draft.name, draft.subject, draft.body):
-        return UNCHANGED
     try:
+        content = checked(draft.content, kind=draft.kind)
+        is_same = found and (found.name, found.kind) == (draft.name, draft.kind)
+        if found and is_same and content_of(found.content) == content:
+            return UNCHANGED
         save_template(slug, draft=draft, actor=loader.actor, now=loader.now)
     except RenderError as error:
         loader.refuse(f"{item.path}.{error.name}", str(error))
     return CHANGED if found else MADE
+
+
+def _content(item: _Item) -> Content:
+    raw = {name: item.text(name, default="") for name in PLAIN if name in item.document}
+    translations, defaults = item.object("translations", default={}), item.object("defaults", default={})
+    for language, texts in translations.items():
+        if not isinstance(texts, Mapping) or set(texts) - set(TEXTS) or not _are_texts(texts):
+            item.loader.refuse(f"{item.path}.translations.{language}", _one_of(TEXTS))
+    if not _are_texts(defaults):
+        item.loader.refuse(f"{item.path}.defaults", _("must be a text"))
+    is_mail = item.document.get("kind", TemplateKind.MAIL) == TemplateKind.MAIL
+    return content_of(
+        {
+            **raw,
+            "subject": item.text("subject", default=None if is_mail else ""),
+            "preheader": item.text("preheader", default=""),
+            "body": item.body(),
+            "translations": translations,
+            "defaults": defaults,
+        }
+    )
+
+
+def _are_texts(found: Mapping[str, Json]) -> bool:
+    return all(isinstance(value, str) for value in found.values())
 
 
 def _load_segment(loader: _Loader, item: _Item, slug: str) -> str:
@@ -349,7 +387,7 @@ def _one_of(words: Iterable[str]) -> str:
 
 
 MADE, CHANGED, UNCHANGED = "made", "changed", "unchanged"
-# In this order: journeys name templates, connections and segments.
+# In this order: journeys name templates, connections and segments; mails name layouts.
 _SECTIONS: Final[Mapping[str, _Load]] = {
     "sources": _load_source,
     "connections": _load_connection,

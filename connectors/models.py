@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from cdp_site.privacy import NOT_PERSONAL, Erase, PersonalData, not_personal
+from connectors.domain.template import TemplateKind
 
 
 class Source(models.Model):
@@ -51,21 +52,56 @@ class Connection(models.Model):
         return self.name
 
 
+class TemplateQuerySet(models.QuerySet["Template"]):
+    def mails(self) -> "TemplateQuerySet":
+        return self.filter(kind=TemplateKind.MAIL)
+
+    def parts(self) -> "TemplateQuerySet":
+        """What mails are made of: layouts and blocks."""
+        return self.exclude(kind=TemplateKind.MAIL)
+
+    def in_force(self) -> "TemplateQuerySet":
+        return self.filter(version__gt=0)
+
+
 class Template(models.Model):
-    """Content of a mail: subject and body in MJML or HTML with Jinja2."""
+    """What a mail says, or a layout or block that mails are made of: in force, and as a draft beside it."""
 
     slug = models.SlugField(max_length=80, unique=True)
     name = models.CharField(max_length=120)
-    subject = models.CharField(max_length=300)
-    body = models.TextField()
-    version = models.IntegerField(default=1)
+    kind = models.CharField(
+        max_length=10, choices=[(kind.value, kind.value) for kind in TemplateKind], default=TemplateKind.MAIL
+    )
+    content = models.JSONField(default=dict)  # domain.template.to_json; {} before the first publication
+    version = models.IntegerField(default=0)  # number of the TemplateVersion in force; 0 for none
+    draft = models.JSONField(null=True)  # null: nothing differs from what is in force
+    revision = models.IntegerField(default=0)  # of draft and name; tells two writers apart
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
 
-    personal_data = NOT_PERSONAL
+    objects = TemplateQuerySet.as_manager()
+    personal_data = not_personal("content", "draft")
 
     def __str__(self) -> str:
         return self.name
+
+
+class TemplateVersion(models.Model):
+    """One published content of a template; never changes."""
+
+    template = models.ForeignKey(Template, on_delete=models.CASCADE, related_name="versions")
+    number = models.IntegerField()
+    content = models.JSONField()
+    published_at = models.DateTimeField()
+    published_by = models.CharField(max_length=150)
+
+    personal_data = not_personal("content")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["template", "number"], name="template_version_number")]
+
+    def __str__(self) -> str:
+        return f"{self.template_id} v{self.number}"
 
 
 class DeliveryQuerySet(models.QuerySet["Delivery"]):

@@ -14,6 +14,7 @@ from connectors import suppression
 from connectors.domain.addresses import address_of
 from connectors.domain.consent import SCOPE_MARKETING, Reach
 from connectors.domain.message import Recipient
+from connectors.domain.template import Content, content_of
 from connectors.models import (
     Connection,
     Delivery,
@@ -46,6 +47,12 @@ def samples_of(template: Template, *, limit: int) -> list[Delivery]:
     for delivery in Delivery.objects.filter(template=template).order_by("-id")[: limit * 4]:
         newest.setdefault(delivery.person_id, delivery)
     return list(newest.values())[:limit]
+
+
+def parts_in_force() -> dict[str, Content]:
+    """The layouts and blocks that mails are made of, by slug."""
+    found = Template.objects.parts().in_force()
+    return {slug: content_of(raw) for slug, raw in found.values_list("slug", "content")}
 
 
 def suppressed_scopes(addresses: Collection[str], *, channel: str) -> dict[str, frozenset[str]]:

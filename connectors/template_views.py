@@ -13,10 +13,11 @@ from django.views.decorators.http import require_safe
 from cdp_site.web import StaffRequest, staff_page
 from connectors.delivery_views import MAIL_POLICY
 from connectors.domain.message import Json
+from connectors.domain.template import TemplateKind
 from connectors.models import Delivery, Template
 from connectors.queries import samples_of
 from connectors.rendering import RenderError
-from connectors.services import Preview, Sample, preview_mail
+from connectors.services import Preview, Sample, draft_content, preview_mail
 from profiles.models import Person
 from profiles.queries import Known, PersonLine, people_by_id, people_newest_first, person_of
 
@@ -41,6 +42,7 @@ def template_page(request: StaffRequest, slug: str) -> HttpResponse:
     preview, fault = _preview(template, person=person, samples=samples)
     context = {
         "template": template,
+        "content": draft_content(template),
         "people": people,
         "person": person,
         "preview": preview,
@@ -71,10 +73,10 @@ def _preview(
     context: dict[str, Json] = next((sample.context for sample in (*own, *samples)), {})
     try:
         made = preview_mail(
-            subject=template.subject,
-            body=template.body,
+            draft_content(template),
             sample=Sample(person=person, context=context),
             now=timezone.now(),
+            kind=TemplateKind(template.kind),
         )
     except RenderError as error:
         return None, error.reason

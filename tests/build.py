@@ -14,7 +14,8 @@ from django.utils import timezone
 
 from cdp_site.models import AuditEntry, Heartbeat
 from cdp_site.web import Role
-from connectors.models import Connection, Delivery, DeliveryAttempt, Source, Template
+from connectors.domain.template import Content, to_json
+from connectors.models import Connection, Delivery, DeliveryAttempt, Source, Template, TemplateVersion
 from journeys.models import Decision, Journey, JourneyVersion, Run
 from profiles.domain.envelope import seal_envelope
 from profiles.domain.finding import search_words
@@ -286,11 +287,24 @@ def decision(
 
 
 def template(
-    *, slug: str = "", name: str = "", subject: str = "Hello", body: str = "<mjml></mjml>"
+    *,
+    slug: str = "",
+    name: str = "",
+    kind: str = "mail",
+    subject: str = "Hello",
+    body: str = "<mjml></mjml>",
+    **content: Any,
 ) -> Template:
-    """The content of a mail."""
+    """The content of a mail, or a layout or block; version 1 is in force."""
     slug = slug or f"template-{next(_numbers)}"
-    return Template.objects.create(slug=slug, name=name or slug.capitalize(), subject=subject, body=body)
+    written = to_json(Content(subject=subject, body=body, **content))
+    made = Template.objects.create(
+        slug=slug, name=name or slug.capitalize(), kind=kind, content=written, version=1
+    )
+    TemplateVersion.objects.create(
+        template=made, number=1, content=written, published_at=NOON, published_by="mia"
+    )
+    return made
 
 
 def connection(*, slug: str = "", kind: str = "crm", **fields: Any) -> Connection:

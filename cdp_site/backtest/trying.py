@@ -186,7 +186,8 @@ class _Shown:
             template = Template.objects.filter(slug=delivery.template).first()
             if template is None:
                 return delivery.template, ""
-            mail = preview_with(variables, subject=template.subject, body=template.body)
+            locale = self.player.past.states[self.player.now(delivery.person_id)].locale
+            mail = preview_with(variables, template=template, locale=locale)
             return mail.subject, mail.text
         filled = shared_renderer().fields(dict(delivery.fields), variables=variables)
         return delivery.action, "\n".join(f"{name}: {value}" for name, value in filled.items())

@@ -27,6 +27,7 @@ from jinja2 import (
     TemplateNotFound,
     TemplateSyntaxError,
     Undefined,
+    meta,
     nodes,
 )
 from jinja2.environment import Template, TemplateExpression
@@ -257,12 +258,18 @@ class _Reader:
         self.tested: set[tuple[str, ...]] = set()  # asked for whether it is there at all
         self.parts: set[str] = set()
         self.offered: set[str] = set()
+        self.unknown: list[dict[str, Any]] = []  # names that no text sets: they must be given
 
     def read(self, tree: nodes.Template, *, text: str) -> None:
         for part in tree.find_all((nodes.Include, nodes.Extends, nodes.Import, nodes.FromImport)):
             named = dict(part.iter_fields())["template"]
             if isinstance(named, nodes.Const):
                 self.parts.add(str(named.value))
+        lines = {name.name: name.lineno for name in tree.find_all(nodes.Name)}
+        self.unknown += [
+            {"path": [name], "text": text, "line": lines.get(name, 1), "has_default": False}
+            for name in sorted(meta.find_undeclared_variables(tree))
+        ]
         self.offered |= {block.name for block in tree.find_all(nodes.Block)}
         self._visit(tree, text=text, has_default=False)
 
@@ -271,7 +278,8 @@ class _Reader:
             {**use, "has_default": use["has_default"] or path in self.tested}
             for path, use in self.uses.items()
         ]
-        return {"uses": uses, "parts": sorted(self.parts), "offered": sorted(self.offered)}
+        found = {"parts": sorted(self.parts), "offered": sorted(self.offered), "unknown": self.unknown}
+        return {"uses": uses, **found}
 
     def _visit(self, node: nodes.Node, *, text: str, has_default: bool) -> None:
         if path := _path_of(node):

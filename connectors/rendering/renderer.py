@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +63,7 @@ class Reading:
     uses: tuple[Use, ...]
     parts: tuple[str, ...]  # blocks they include, by name
     offered: tuple[str, ...]  # places they offer, as layouts do
+    unknown: tuple[Use, ...]  # the names they expect to be given, `path` is that name alone
 
 
 class _ChildGone(Exception):
@@ -113,8 +114,12 @@ class ProcessRenderer:
             RenderError: one cannot be read; its `name` is the key.
         """
         made = self._ask({"do": "read", "texts": texts})
-        uses = [Use(**{**use, "path": tuple(use["path"])}) for use in made["uses"]]
-        return Reading(uses=tuple(uses), parts=tuple(made["parts"]), offered=tuple(made["offered"]))
+        return Reading(
+            uses=_uses(made["uses"]),
+            parts=tuple(made["parts"]),
+            offered=tuple(made["offered"]),
+            unknown=_uses(made["unknown"]),
+        )
 
     def close(self) -> None:
         """End the idle children."""
@@ -239,6 +244,10 @@ def _wait(descriptor: int, *, event: int, deadline: float) -> None:
         selector.register(descriptor, event)
         if not selector.select(timeout=max(0.0, deadline - time.monotonic())):
             raise _ChildGone
+
+
+def _uses(told: Iterable[Mapping[str, Any]]) -> tuple[Use, ...]:
+    return tuple(Use(**{**use, "path": tuple(use["path"])}) for use in told)
 
 
 def _sentence(made: Mapping[str, Any]) -> str:

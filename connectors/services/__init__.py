@@ -7,7 +7,6 @@ that happens to them later enters the person's history through the inbox, like a
 from connectors.domain.message import NewDelivery
 from connectors.services.callbacks import Taken, take_callback
 from connectors.services.connecting import ConnectionDraft, save_connection
-from connectors.services.content import TemplateDraft, save_template
 from connectors.services.previewing import Preview, Sample, preview_mail, preview_with
 from connectors.services.queueing import (
     cancel_for_runs,
@@ -18,6 +17,17 @@ from connectors.services.queueing import (
 from connectors.services.reading import record_click, record_open, unsubscribe
 from connectors.services.sending import send_due
 from connectors.services.suppressing import suppress
+from connectors.services.templates import (
+    TemplateConflict,
+    TemplateDraft,
+    checked,
+    create_template,
+    draft_content,
+    publish_template,
+    save_draft,
+    save_template,
+    take_version,
+)
 
 __all__ = [
     "ConnectionDraft",
@@ -25,19 +35,26 @@ __all__ = [
     "Preview",
     "Sample",
     "Taken",
+    "TemplateConflict",
     "TemplateDraft",
     "cancel_for_runs",
+    "checked",
+    "create_template",
+    "draft_content",
     "preview_mail",
     "preview_with",
+    "publish_template",
     "queue_deliveries",
     "record_click",
     "record_open",
     "replay_deliveries",
     "repoint_people",
     "save_connection",
+    "save_draft",
     "save_template",
     "send_due",
     "suppress",
     "take_callback",
+    "take_version",
     "unsubscribe",
 ]

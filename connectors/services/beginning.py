@@ -18,6 +18,7 @@ from connectors import queries, vault
 from connectors.domain.consent import Reach, may_send
 from connectors.domain.delivery import Interrupted, Round, after_failure, after_interruption
 from connectors.domain.message import ChannelKind, DeliveryError, Fault, Json, Message, Renderer
+from connectors.domain.template import Content
 from connectors.journal import Journal, Mark
 from connectors.models import Delivery, DeliveryAttempt
 from connectors.queries import Addressee
@@ -60,6 +61,7 @@ class _Candidate:
     delivery: Delivery
     kind: ChannelKind | None
     addressee: Addressee | None
+    parts: Mapping[str, Content]  # that mails are made of
     left: "_Left | None"
 
 
@@ -123,12 +125,15 @@ class Beginner:
         kinds = {delivery.pk: self._kind(delivery) for delivery in deliveries}
         people = _people(deliveries, kinds=kinds)
         left = self._left(deliveries, kinds=kinds)
+        is_writing = any(delivery.template_id and not delivery.rendered for delivery in deliveries)
+        parts = queries.parts_in_force() if is_writing else {}
         return [
             _Candidate(
                 claimed=by_id[delivery.pk],
                 delivery=delivery,
                 kind=kinds[delivery.pk],
                 addressee=people.get(delivery.pk),
+                parts=parts,
                 left=left.get(delivery.pk),
             )
             for delivery in deliveries
@@ -191,7 +196,8 @@ class Beginner:
         pool = self.pools.of(kind, delivery.connection)
         with pool.channel() as channel:
             content = delivery.rendered or channel.prepare(
-                draft_of(delivery, kind=kind, addressee=addressee, now=now), render=self.renderer
+                draft_of(delivery, kind=kind, addressee=addressee, parts=item.parts, now=now),
+                render=self.renderer,
             )
             message = Message(id=delivery.uuid, attempt=delivery.attempt_count + 1, at=now, content=content)
             request = {**channel.request_of(message), "machine": self.journal.machine}

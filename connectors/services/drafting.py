@@ -1,17 +1,38 @@
 """From a row of the outbox to what its channel makes content from."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from connectors.domain.message import ChannelKind, Draft, Json, MailSource, MessageClass
-from connectors.models import Delivery
+from connectors.domain.template import Content, content_of, defaults_of, source_of, with_defaults
+from connectors.models import Delivery, Template
 from connectors.queries import Addressee
+from profiles.models import Person
 
 
-def draft_of(delivery: Delivery, *, kind: ChannelKind, addressee: Addressee, now: datetime) -> Draft:
-    """Bring together the delivery, its template and its person as they are at `now`."""
+def draft_of(
+    delivery: Delivery,
+    *,
+    kind: ChannelKind,
+    addressee: Addressee,
+    parts: Mapping[str, Content],
+    now: datetime,
+) -> Draft:
+    """Bring together the delivery, its template and its person as they are at `now`.
+
+    Args:
+        parts: the layouts and blocks in force, by slug.
+    """
     fields = dict(delivery.fields)
-    mail = _mail(delivery, fields=fields) if kind.writes_to else MailSource()
+    variables = variables_of(addressee, context=delivery.context, now=now)
+    mail = MailSource()
+    if kind.writes_to and delivery.template is not None:
+        mail, variables = source_for(
+            delivery.template, locale=locale_of(addressee.person), parts=parts, variables=variables
+        )
+    elif kind.writes_to:  # written into the step; a task in a CRM has a field "subject" too
+        mail = MailSource(subject=str(fields.pop("subject", "")), body=str(fields.pop("body", "")))
     return Draft(
         id=delivery.uuid,
         recipient=addressee.recipient,
@@ -19,7 +40,7 @@ def draft_of(delivery: Delivery, *, kind: ChannelKind, addressee: Addressee, now
         message_class=MessageClass(delivery.message_class),
         mail=mail,
         fields=fields,
-        variables=variables_of(addressee, context=delivery.context, now=now),
+        variables=variables,
         origin=origin_of(delivery),
         decided_at=delivery.decided_at,
     )
@@ -50,11 +71,15 @@ def origin_of(delivery: Delivery) -> dict[str, Any]:
     return {"journey": journey.get("slug"), "run": delivery.run_id, "step": delivery.step or None}
 
 
-def _mail(delivery: Delivery, *, fields: dict[str, Json]) -> MailSource:
-    """The templates of a mail: of the template, or written into the step itself.
+def source_for(
+    template: Template, *, locale: str, parts: Mapping[str, Content], variables: dict[str, Json]
+) -> tuple[MailSource, dict[str, Json]]:
+    """What is in force of a template in somebody's language, and the variables with its defaults."""
+    content = content_of(template.content)
+    source = source_of(content, locale=locale, parts=parts, version=template.version)
+    return source, with_defaults(variables, defaults_of(content, parts=parts))
 
-    Of a channel that writes to people only: a task in a CRM has a field "subject" too.
-    """
-    if delivery.template is not None:
-        return MailSource(subject=delivery.template.subject, body=delivery.template.body)
-    return MailSource(subject=str(fields.pop("subject", "")), body=str(fields.pop("body", "")))
+
+def locale_of(person: Person) -> str:
+    """The language somebody reads: what was seen of them last, else the trait."""
+    return person.locale or str(person.traits.get("locale") or person.traits.get("language") or "")

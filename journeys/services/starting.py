@@ -5,6 +5,7 @@ from datetime import datetime
 from itertools import count
 from typing import Any, Final
 
+from connectors.domain.template import Content
 from connectors.models import Connection, Template
 from connectors.services import TemplateDraft, save_template
 from journeys.domain.outline import steps_in
@@ -23,7 +24,9 @@ def start_journey(starter: Starter, *, actor: str, now: datetime) -> Journey:
     for slug in slugs:
         if slug not in there:
             text = TEXTS[slug]
-            draft = TemplateDraft(name=str(text.name), subject=text.subject_line(), body=text.body())
+            draft = TemplateDraft(
+                name=str(text.name), content=Content(subject=text.subject_line(), body=text.body())
+            )
             save_template(slug, draft=draft, actor=actor, now=now)
     for number in count(1):
         slug = starter.slug if number == 1 else f"{starter.slug}-{number}"

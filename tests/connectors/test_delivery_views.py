@@ -7,7 +7,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from cdp_site.web import Role
-from connectors.models import Delivery, Destination, Template
+from connectors.models import Delivery, Destination
 from profiles.models import Person
 from tests import build
 
@@ -169,9 +169,7 @@ def test_delivery_replay_all__what_the_list_shows(ada: Person) -> None:
 
 
 def test_template_page__source_and_preview(ada: Person) -> None:
-    Template.objects.create(
-        slug="hi", name="Hi", subject="Hi {{ person.name }}", body="<p>For {{ person.email }}</p>"
-    )
+    build.template(slug="hi", subject="Hi {{ person.name }}", body="<p>For {{ person.email }}</p>")
     client = browser()
     shown = page(client, "/messages/hi/")
     assert "Hi Ada Lovelace" in shown
@@ -183,7 +181,7 @@ def test_template_page__source_and_preview(ada: Person) -> None:
 
 def test_template_page__what_began_the_journey_is_that_of_a_mail_sent(ada: Person) -> None:
     body = "<p>{{ person.name }}: {{ entry.properties.name }}</p>"
-    template = Template.objects.create(slug="hi", name="Hi", subject="{{ entry.properties.name }}", body=body)
+    template = build.template(slug="hi", subject="{{ entry.properties.name }}", body=body)
     late = build.person(traits={"name": "Late Comer"}, identities={"email": "late@example.com"})
     for product in ("Old tent", "New tent"):
         context = {"entry": {"properties": {"name": product}}}
@@ -199,7 +197,7 @@ def test_template_page__what_began_the_journey_is_that_of_a_mail_sent(ada: Perso
 
 
 def test_template_page__a_fault_is_shown(ada: Person) -> None:
-    Template.objects.create(slug="hi", name="Hi", subject="s", body="<p>{{ person.nothing }}</p>")
+    build.template(slug="hi", body="<p>{{ person.nothing }}</p>")
     assert "nothing" in page(browser(), "/messages/hi/?person=not-an-id")
     assert browser().get("/messages/hi/mail/").headers["Content-Type"] == "text/plain"
 

@@ -8,7 +8,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from cdp_site.models import AuditEntry
 from connectors.domain.message import NewDelivery
-from connectors.models import Connection, Delivery, Template
+from connectors.models import Connection, Delivery
 from connectors.services import cancel_for_runs, queue_deliveries, replay_deliveries
 from tests import build
 
@@ -25,7 +25,7 @@ def new(key: str, *, person_id: int = 1, **changes: Any) -> NewDelivery:
 
 def test_queue_deliveries__everything_lands_in_its_column() -> None:
     crm = Connection.objects.create(slug="crm", name="CRM", kind="crm")
-    template = Template.objects.create(slug="hi", name="Hi", subject="s", body="b")
+    template = build.template(slug="hi", name="Hi", subject="s", body="b")
     queued = queue_deliveries(
         [
             new(

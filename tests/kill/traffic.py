@@ -22,7 +22,8 @@ from django.utils import timezone
 from connectors.models import Template
 from journeys.services import create_journey, publish_journey
 body = "<mjml><mj-body><mj-section><mj-column><mj-text>Hi</mj-text></mj-column></mj-section></mj-body></mjml>"
-Template.objects.create(slug="kill", name="Kill", subject="Hello", body=body)
+content = {"subject": "Hello", "body": body}
+Template.objects.create(slug="kill", name="Kill", content=content, version=1)
 mail = {"id": "mail", "kind": "send", "channel": "email", "template": "kill", "class": "service"}
 document = {"language": 1, "entry": {"on": {"event": "Mail Wanted"}}, "steps": [mail]}
 create_journey("test", slug="kill", name="Kill", document=document)

@@ -80,7 +80,7 @@ def test_load__brings_in_the_demos_story() -> None:
     assert connection.settings["base_url"] == "https://crm.example"
     assert vault.unseal(connection.secret) == "secret-token"
     assert vault.unseal(Source.objects.get(slug="crm").secret) == VALUES["DEMO_CRM_SECRET"]
-    assert Template.objects.get(slug="third-visit").body.startswith("<mjml>")
+    assert Template.objects.get(slug="third-visit").content["body"].startswith("<mjml>")
     audited = AuditEntry.objects.count()
     assert {entry.actor for entry in AuditEntry.objects.all()} == {"command:load"}
 

@@ -7,6 +7,7 @@ import pytest
 
 from cdp_site.backtest.asking import Obstacle, why_not
 from cdp_site.backtest.trying import Invented, try_out
+from connectors.domain.template import Content, to_json
 from connectors.models import Delivery, Template
 from journeys.models import Decision, Journey, Run
 from journeys.services import create_journey
@@ -96,11 +97,12 @@ def test_why_not__by_segment(world: World) -> None:
 
 
 def test_try_out__lights_the_path_and_sends_nothing(world: World) -> None:
-    Template.objects.filter(slug="hello").update(
+    said = Content(
         subject="Hello {{ person.firstName }}",
         body="<mjml><mj-body><mj-section><mj-column><mj-text>{{ event.properties.value }} for "
         "{{ person.city }}</mj-text></mj-column></mj-section></mj-body></mjml>",
     )
+    Template.objects.filter(slug="hello").update(content=to_json(said))
     create_journey("mia", slug="cart", name="Cart", document=DOCUMENT)
     journey = Journey.objects.get(slug="cart")
     world.happens(identify("anna", firstName="Anna", plan="gold", city="Bonn", email="anna@example.com"))
