@@ -2,6 +2,7 @@
 
 Nothing is simulated of the journey itself: its live runs and decisions are taken as they were. Each message
 that it waits for is asked about by the same pure function that decides live, with what was known by then.
+Somebody waits for the answer, so only the newest messages are read.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,7 @@ from typing import Final
 from django.db.models import Min
 
 from cdp_site.backtest.past import Period
+from cdp_site.backtest.queries import newest_since
 from cdp_site.backtest.reading import read_pasts
 from cdp_site.backtest.replay import Player, Replay
 from cdp_site.backtest.rules import rules_for, version_of
@@ -26,12 +28,13 @@ from journeys.models import Journey, Run
 from profiles.domain.arrival import Arrived
 from profiles.domain.facts import Event, Json
 from profiles.models import Person
+from profiles.queries import person_ids_of
 from segments.domain.conditions import EventCount, name_fits
 from segments.domain.evaluate import evaluate
 from segments.live import Change
 
 LOOKED_BACK: Final = timedelta(days=30)
-MOST_ASKED: Final = 50  # the latest are told
+MOST_READ: Final = 1_000  # messages, the newest
 _JUST_AFTER: Final = timedelta(microseconds=1)
 
 
@@ -60,6 +63,11 @@ class Asked:
     decision: EntryDecision | None  # None: the entry's own tests do not hold for it
     is_history: bool = False
     was_live: bool = True
+    has_entered: bool = False  # they really did by it
+
+    @property
+    def is_refused(self) -> bool:
+        return self.decision is not None and self.decision.action is Action.REFUSE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +78,7 @@ class WhyNot:
     is_draft: bool
     at: datetime
     since: datetime  # how far back messages were looked at
+    is_cut: bool  # there were more than the newest ones that were read
     obstacle: Obstacle
     asked: Sequence[Asked] = ()  # the latest first
     tree: Json = None  # the entry's filter as of `at`: needed, seen, held
@@ -78,17 +87,24 @@ class WhyNot:
 
 
 def why_not(
-    person: Person, journey: Journey, *, at: datetime, is_draft: bool = False, since: datetime | None = None
+    person: Person, journey: Journey, *, at: datetime, is_draft: bool = False, most: int = MOST_READ
 ) -> WhyNot:
     """Find out what kept a person from entering a journey by a moment.
+
+    Args:
+        most: messages that are read, the newest.
 
     Raises:
         JourneyError: the draft is no sound journey.
     """
     document = journey.draft if is_draft or journey.live_version is None else journey.live_version.document
     version = version_of(journey, document)
-    since = since or at - LOOKED_BACK
+    whole = Period(begins_at=at - LOOKED_BACK, ends_at=at + _JUST_AFTER)
+    cut_at = newest_since(person_ids_of(person), period=whole, most=most)
+    period = whole if cut_at is None else replace(whole, begins_at=cut_at)
     look = _Look(
+        period=period,
+        is_cut=cut_at is not None,
         journey=journey,
         version=version,
         history=_history(person, journey, until=at),
@@ -99,12 +115,11 @@ def why_not(
     # What the journey itself wrote is taken as it was, and nobody enters it here.
     unplayed = replace(version, journey_id=0, is_open=False)
     rules = _around(rules_for(version), unplayed)
-    period = Period(begins_at=since, ends_at=at + _JUST_AFTER)
     pasts = read_pasts(
         [person.pk], rules=rules, version=unplayed, period=period, new_id=count(-1, -1).__next__
     )
     if not pasts:
-        return look.answer(Obstacle.NOBODY, at=at, since=since)
+        return look.answer(Obstacle.NOBODY, at=at)
     replay = Replay(rules=rules, version=unplayed, period=period)
     player = replay.player(pasts[0])
     asked: list[Asked] = []
@@ -113,7 +128,7 @@ def why_not(
         asked += look.asked(player, item)
     player.run_out()
     asked += look.crossed(player)
-    return look.summed(player, person.pk, asked, at=at, since=since)
+    return look.summed(player, person.pk, asked, at=at)
 
 
 def _openings(journey: Journey) -> list[tuple[datetime, bool]]:
@@ -141,6 +156,8 @@ def _around(rules: Rules, version: LiveVersion) -> Rules:
 class _Look:
     """What is looked for, and what was seen of it."""
 
+    period: Period
+    is_cut: bool
     journey: Journey
     version: LiveVersion
     history: Sequence[PastRun]
@@ -171,6 +188,7 @@ class _Look:
             decision=decision,
             is_history=item.arrival in player.past.late,
             was_live=self._was_live(item.received_at),
+            has_entered=self._entered_at(item.received_at),
         )
 
     def crossed(self, player: Player) -> Iterator[Asked]:
@@ -196,7 +214,16 @@ class _Look:
             facts=facts,
             now=change.at,
         )
-        return Asked(at=change.at, name=change.slug, decision=decision, was_live=self._was_live(change.at))
+        return Asked(
+            at=change.at,
+            name=change.slug,
+            decision=decision,
+            was_live=self._was_live(change.at),
+            has_entered=self._entered_at(change.at),
+        )
+
+    def _entered_at(self, at: datetime) -> bool:
+        return not self.is_draft and any(run.entered_at == at for run in self.history)
 
     def _history_at(self, at: datetime) -> list[PastRun]:
         """The runs as they were just before a moment."""
@@ -214,9 +241,7 @@ class _Look:
         known = [is_open for moment, is_open in self.openings if moment <= at]
         return known[-1] if known else bool(self.openings) or self.journey.state == Journey.State.LIVE
 
-    def summed(
-        self, player: Player, person: int, asked: Sequence[Asked], *, at: datetime, since: datetime
-    ) -> WhyNot:
+    def summed(self, player: Player, person: int, asked: Sequence[Asked], *, at: datetime) -> WhyNot:
         condition = self.version.definition.entry.condition
         tree = None
         if condition is not None:
@@ -224,10 +249,10 @@ class _Look:
             facts = player.desk.facts(player.now(person), event=last).within(entry=last, event=last)
             tree = evaluate(condition, facts, at).reason.to_json()
         newest = sorted(asked, key=lambda one: one.at)[::-1]
-        return self.answer(self._obstacle(newest, since=since), at=at, since=since, asked=newest, tree=tree)
+        return self.answer(self._obstacle(newest), at=at, asked=newest, tree=tree)
 
-    def _obstacle(self, newest: Sequence[Asked], *, since: datetime) -> Obstacle:
-        if not self.is_draft and any(run.entered_at >= since for run in self.history):
+    def _obstacle(self, newest: Sequence[Asked]) -> Obstacle:
+        if not self.is_draft and any(run.entered_at >= self.period.begins_at for run in self.history):
             return Obstacle.NOTHING
         if not newest:
             on = self.version.definition.entry.on
@@ -236,11 +261,9 @@ class _Look:
         matching = [one for one in newest if one.decision is not None]
         if not matching:
             return Obstacle.NO_MATCH
-        decision = matching[0].decision
-        assert decision is not None
         if matching[0].is_history:
             return Obstacle.TOO_LATE
-        if decision.action is Action.REFUSE:
+        if matching[0].is_refused:
             return Obstacle.REFUSED
         return Obstacle.NOTHING if matching[0].was_live else Obstacle.NOT_LIVE
 
@@ -249,7 +272,6 @@ class _Look:
         obstacle: Obstacle,
         *,
         at: datetime,
-        since: datetime,
         asked: Sequence[Asked] = (),
         tree: Json = None,
     ) -> WhyNot:
@@ -258,9 +280,10 @@ class _Look:
             journey=self.journey,
             is_draft=self.is_draft,
             at=at,
-            since=since,
+            since=self.period.begins_at,
+            is_cut=self.is_cut,
             obstacle=obstacle,
-            asked=asked[:MOST_ASKED],
+            asked=asked,
             tree=tree,
             last_entered_at=last.entered_at if last else None,
             is_inside=any(run.ended_at is None or run.ended_at > at for run in self.history),

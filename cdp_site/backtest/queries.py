@@ -131,16 +131,32 @@ def merges_of(people: Collection[int]) -> list[Joined]:
     return [Joined(old=row[0], new=row[1], at=row[2], arrival=row[3]) for row in found]
 
 
+_WITHIN: Final = (
+    "moment >= %(begins)s AND moment < %(ends)s"
+    # What follows from it, so that only partitions of the period are read.
+    " AND e.ts >= %(begins)s::timestamptz - %(late)s AND e.ts < %(ends)s::timestamptz + interval '1 day'"
+)
+
+
 def events_within(people: Collection[int], *, period: Period) -> Iterator[EventRow]:
     """Everything these people did in a period, in order."""
-    return _events(
-        people,
-        "moment >= %(begins)s AND moment < %(ends)s"
-        # What follows from it, so that only partitions of the period are read.
-        " AND e.ts >= %(begins)s::timestamptz - %(late)s AND e.ts < %(ends)s::timestamptz + interval '1 day'",
+    return _events(people, _WITHIN, begins=period.begins_at, ends=period.ends_at)
+
+
+def newest_since(people: Collection[int], *, period: Period, most: int) -> datetime | None:
+    """Since when these people did no more than so many things of a period; None: not in all of it."""
+    found = rows_of(
+        f"SELECT moment + interval '1 microsecond' FROM profiles_event AS e"
+        f" CROSS JOIN LATERAL (SELECT {_MOMENT} AS moment) AS counted"
+        f" WHERE e.person_id = ANY(%(people)s::bigint[]) AND {_WITHIN}"
+        " ORDER BY moment DESC OFFSET %(most)s LIMIT 1",
+        people=bare(people),
         begins=period.begins_at,
         ends=period.ends_at,
+        most=most,
+        **_moment_values(),
     )
+    return found[0][0] if found else None
 
 
 def events_before(

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 from django.views.decorators.http import require_safe
 
-from cdp_site.backtest.asking import why_not
+from cdp_site.backtest.asking import MOST_READ, why_not
 from cdp_site.pages.person_queries import Story, profile_of, story_of
 from cdp_site.pages.timeline import Cursor, Group, Line, Wanted, entries_of, line_of
 from cdp_site.pages.timeline.decisions import decision_sentence
@@ -93,7 +93,13 @@ def _kept_out(
         why = why_not(person, journey, at=at or timezone.now(), is_draft=is_draft)
     except JourneyError:
         return None
-    return {"sentence": why_sentence(why), "asked": asked_lines(why), "now": reasons(why.tree)}
+    return {
+        "sentence": why_sentence(why),
+        "asked": asked_lines(why),
+        "now": reasons(why.tree),
+        "since": why.since,
+        "most": MOST_READ if why.is_cut else 0,
+    }
 
 
 def _moment(text: str) -> datetime | None:

@@ -285,7 +285,7 @@ def _kept_out(
             "tree": one.decision.ledger.tree,
         }
         for one in reversed(why.asked)
-        if one.decision is not None
+        if one.decision is not None and (one.is_refused or one.has_entered)
     ]
     decisions: Sequence[Any] = story.decisions if story.decisions and not is_draft else decided
     return WhyOutput(

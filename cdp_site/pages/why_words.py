@@ -1,7 +1,7 @@
 """Why somebody did not enter a journey, in sentences."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -40,14 +40,22 @@ _SENTENCES: Final[Mapping[Obstacle, str]] = {
     ),
 }
 _WOULD: Final = gettext_noop("Would enter the draft of <b>%(journey)s</b>.")
+_LET_IN: Final = gettext_noop("Would have been let in to <b>%(journey)s</b>.")
+_LET_IN_EARLIER: Final = gettext_noop(
+    "Would have been let in to <b>%(journey)s</b>, had it come within a day."
+)
+_LET_IN_THEN: Final = gettext_noop(
+    "Would have been let in to <b>%(journey)s</b>, had it taken people in at that time."
+)
+MOST_LINES: Final = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskedLine:
-    """One thing that could have let somebody in, as it is told."""
+    """What could have let somebody in, and how often it met with the same answer."""
 
-    at: datetime
-    name: str
+    at: datetime  # the last time
+    count: int
     sentence: Markup
     why: Sequence[Any]
 
@@ -70,22 +78,22 @@ def why_sentence(why: WhyNot) -> Markup:
 
 
 def asked_lines(why: WhyNot) -> list[AskedLine]:
-    """What came that could have let somebody in, the latest first."""
-    return [
-        AskedLine(
-            at=one.at,
-            name=one.name,
-            sentence=_asked(why, one),
-            why=reasons(one.decision.ledger.tree) if one.decision else [],
-        )
-        for one in why.asked
-    ]
+    """What came that could have let somebody in, the latest first; what met with the same answer is one."""
+    same: dict[tuple[str, Any], AskedLine] = {}
+    for one in why.asked:
+        sentence, seen = _asked(why, one), reasons(one.decision.ledger.tree) if one.decision else []
+        known = same.get((sentence, repr(seen)))
+        line = known or AskedLine(at=one.at, count=0, sentence=sentence, why=seen)
+        same[sentence, repr(seen)] = replace(line, count=line.count + 1)
+    return list(same.values())[:MOST_LINES]
 
 
 def _asked(why: WhyNot, one: Asked) -> Markup:
     if one.decision is None:
         said = {"name": one.name, "trigger": _trigger(why, is_full=True)}
         return fill(_("<b>%(name)s</b> came, but not as the entry asks for it: %(trigger)s"), said)
+    if not (one.is_refused or one.has_entered):
+        return fill(_(_let_in(why, one)), {"journey": why.journey.name})
     ledger = one.decision.ledger
     return decision_sentence(
         {
@@ -95,6 +103,15 @@ def _asked(why: WhyNot, one: Asked) -> Markup:
             "tree": ledger.tree,
         }
     )
+
+
+def _let_in(why: WhyNot, one: Asked) -> str:
+    """What is said where everything held, though they did not enter by it."""
+    if one.is_history:
+        return _LET_IN_EARLIER
+    if why.is_draft:
+        return _WOULD
+    return _LET_IN if one.was_live else _LET_IN_THEN
 
 
 def _trigger(why: WhyNot, *, is_full: bool = False) -> str:

@@ -7,6 +7,7 @@ import pytest
 
 from cdp_site.backtest.asking import Obstacle, why_not
 from cdp_site.backtest.trying import Invented, try_out
+from cdp_site.pages.why_words import asked_lines
 from connectors.domain.template import Content, to_json
 from connectors.models import Delivery, Template
 from journeys.models import Decision, Journey, Run
@@ -80,6 +81,40 @@ def test_why_not__each_obstacle(world: World) -> None:
     assert told.tree["seen"] == "gold"
     again = why_not(person_of("in"), journey, at=world.now, is_draft=True)
     assert (again.is_inside, again.last_entered_at) == (True, START + 3 * HOUR)
+
+
+def test_why_not__reads_the_newest_messages(world: World) -> None:
+    world.publish("cart", DOCUMENT)
+    journey = Journey.objects.select_related("live_version").get(slug="cart")
+    for _ in range(5):
+        world.now += HOUR
+        world.happens(cart("free"))
+    told = why_not(person_of("free"), journey, at=world.now, most=3)
+    assert [one.at for one in told.asked] == [world.now - number * HOUR for number in range(3)]
+    assert (told.is_cut, told.since) == (True, world.now - 3 * HOUR + timedelta(microseconds=1))
+    whole = why_not(person_of("free"), journey, at=world.now, most=5)
+    assert (whole.is_cut, len(whole.asked)) == (False, 5)
+
+
+def test_why_not__in_words(world: World) -> None:
+    """The same answer is told once; nobody is said to have entered who did not."""
+    world.happens(identify("anna", plan="gold"), cart("anna"))
+    world.now += HOUR
+    world.publish("cart", DOCUMENT)
+    journey = Journey.objects.select_related("live_version").get(slug="cart")
+    for number in range(3):
+        world.now += HOUR
+        world.happens(identify("anna", plan="free"), cart("anna"), cart("anna", number))
+    lines = asked_lines(why_not(person_of("anna"), journey, at=world.now))
+    assert [(line.count, line.at) for line in lines] == [
+        (3, world.now),
+        (3, world.now),
+        (1, START),
+    ]
+    assert "not as the entry asks" in lines[0].sentence
+    assert "Did not enter" in lines[1].sentence
+    assert "Would have been let in" in lines[2].sentence
+    assert not any(line.sentence.startswith("Entered") for line in lines)
 
 
 def test_why_not__by_segment(world: World) -> None:
