@@ -1,11 +1,6 @@
-"""What somebody does on the page of a journey: see its draft, and change it.
+"""What somebody sees on the page of a journey: its draft on the canvas, and a part of it on the panel."""
 
-Each change names the revision it was made on. Where somebody else saved meanwhile nothing is written; both
-are shown, and whoever was second decides. A change can always be taken back.
-"""
-
-import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -26,29 +21,14 @@ from journeys.domain.editing import (
     EXIT,
     GOAL,
     SETTINGS,
-    Edited,
-    NotThere,
-    Spot,
-    add_part,
-    add_way,
-    copy_to,
     differences,
-    duplicate,
-    insert,
-    kept_ways,
-    move,
-    nudge,
-    put,
-    remove,
-    remove_way,
 )
-from journeys.domain.layout import Way
-from journeys.domain.outline import Document, own, part_at, step_in, steps_of
+from journeys.domain.outline import Document, part_at, step_in
 from journeys.findings import Findings, findings_of
-from journeys.forms import Known, Panel, goal_in_full, panel_of, typed, value_at
+from journeys.forms import Known, Panel, panel_of, value_at
 from journeys.live import company_rules
 from journeys.models import Journey
-from journeys.queries import NO_NUMBERS, JourneyNumbers, numbers_of
+from journeys.queries import NO_NUMBERS, numbers_of
 from profiles import catalogue
 from profiles.domain.facts import Json
 from segments.forms import ConditionEditor
@@ -64,16 +44,21 @@ class View:
 
     journey: Journey
     canvas: Canvas
-    numbers: JourneyNumbers
+    is_counted: bool  # the cards have their numbers
     findings: Findings
     stack: drafts.Stack
     is_changed: bool  # the draft differs from what is live
 
 
-def view_of(journey: Journey, *, now: datetime) -> View:
-    """Gather what the page of a journey shows."""
+def view_of(journey: Journey, *, now: datetime, is_counted: bool) -> View:
+    """Gather what the page of a journey shows.
+
+    Args:
+        is_counted: count who came by each card, which takes its time where many did.
+    """
     live = journey.live_version.document if journey.live_version else None
-    numbers = numbers_of(journey, since=now - timedelta(days=NUMBERS_DAYS)) if live else NO_NUMBERS
+    is_counted = is_counted and live is not None
+    numbers = numbers_of(journey, since=now - timedelta(days=NUMBERS_DAYS)) if is_counted else NO_NUMBERS
     findings = findings_of(journey.draft, company_has_caps=bool(company_rules().caps))
     found = differences(live, journey.draft) if live is not None else []
     painter = Painter(
@@ -86,7 +71,7 @@ def view_of(journey: Journey, *, now: datetime) -> View:
     return View(
         journey=journey,
         canvas=painter.canvas(journey.draft),
-        numbers=numbers,
+        is_counted=is_counted,
         findings=findings,
         stack=drafts.stack_of(journey),
         is_changed=live is not None and live != journey.draft,
@@ -100,7 +85,7 @@ def known_things(journey: Journey) -> Known:
         return SimpleLazyObject(lambda: list(rows.order_by("name").values_list("slug", "name")))
 
     return Known(
-        templates=named(Template.objects.all()),
+        templates=named(Template.objects.mails().in_force()),
         segments=named(Segment.objects.all()),
         connections=named(Connection.objects.exclude(kind=_WEBHOOK)),
         webhooks=named(Connection.objects.filter(kind=_WEBHOOK)),
@@ -154,167 +139,3 @@ def heading_of(document: Document, part: str) -> str:
     around = {ENTRY: _("Entry"), GOAL: _("Goal"), EXIT: _("Exit rule"), SETTINGS: _("Settings")}
     found = step_in(document, part)
     return around.get(part) or (title_of({**found.part, "name": ""}) if found else "")
-
-
-# -- changes -------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PartTyped:
-    """What somebody typed into a part."""
-
-    edited: Edited
-    editors: Mapping[str, ConditionEditor]
-
-
-def type_into(journey: Journey, part: str, data: Any, *, revision: int) -> PartTyped:
-    """Put what was typed over a part of the draft as it is now.
-
-    Raises:
-        NotThere: the draft has no such part any more.
-        segments.forms.BadForm: no form of ours sends that.
-    """
-    content = content_of(journey.draft, part)
-    if content is None:
-        raise NotThere(part)
-    seen = drafts.document_at(journey, revision)
-    result = typed(
-        part,
-        content,
-        data,
-        known=known_things(journey),
-        seen=content_of(seen, part) if seen is not None else None,
-    )
-    is_same = result.content == own(goal_in_full(part, content))
-    edited = Edited(document=journey.draft) if is_same else put(journey.draft, part, result.content)
-    return PartTyped(edited=edited, editors=result.editors)
-
-
-def new_id(kind: str) -> str:
-    """An id that no step had before: decisions and people still speak of those that are gone."""
-    return f"{kind}-{secrets.token_hex(3)}".replace("_", "-")
-
-
-Operation = Callable[[Journey, Mapping[str, Any]], Edited]
-
-
-def operate(journey: Journey, name: str, given: Mapping[str, Any]) -> Edited:
-    """Change the structure of the draft. Raises NotThere."""
-    if name not in _OPERATIONS:
-        raise NotThere(name)
-    return _OPERATIONS[name](journey, given)
-
-
-def _spot(given: Mapping[str, Any]) -> Spot:
-    return Spot.read(str(given.get("at", "")))
-
-
-def _number(given: Mapping[str, Any], name: str) -> int:
-    text = str(given.get(name, ""))
-    if not text.removeprefix("-").isdecimal() or len(text) > 5:
-        raise NotThere(text)
-    return int(text)
-
-
-def _paste(journey: Journey, given: Mapping[str, Any]) -> Edited:
-    slug = str(given.get("from") or journey.slug)
-    source = Journey.objects.filter(slug=slug).values_list("draft", flat=True).first() or {}
-    return copy_to(journey.draft, str(given.get("id")), source=source, to=_spot(given), new_id=new_id)
-
-
-_OPERATIONS: Final[Mapping[str, Operation]] = {
-    "insert": lambda journey, given: insert(
-        journey.draft, str(given.get("kind")), at=_spot(given), new_id=new_id
-    ),
-    "move": lambda journey, given: move(journey.draft, str(given.get("id")), to=_spot(given)),
-    "nudge": lambda journey, given: nudge(journey.draft, str(given.get("id")), by=_number(given, "by")),
-    "duplicate": lambda journey, given: duplicate(journey.draft, str(given.get("id")), new_id=new_id),
-    "paste": _paste,
-    "remove": lambda journey, given: remove(
-        journey.draft, str(given.get("id")), keep=str(given.get("keep", ""))
-    ),
-    "add_part": lambda journey, given: add_part(journey.draft, str(given.get("id"))),
-    "add_way": lambda journey, given: add_way(journey.draft, str(given.get("id"))),
-    "remove_way": lambda journey, given: remove_way(
-        journey.draft, str(given.get("id")), _number(given, "way")
-    ),
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """What is asked before a step goes."""
-
-    step: str
-    title: str
-    ways: Sequence[tuple[str, str, int]]  # key, label and number of steps of each way that can stay
-    waiting: int  # people who stand at it, or inside of it
-    others: int  # steps that go with it
-
-
-def question_of(view: View, step_id: str, *, way: int | None = None) -> Question | None:
-    """What to ask before a step, or one of its ways, is removed; None for nothing."""
-    found = step_in(view.journey.draft, step_id)
-    if found is None:
-        return None
-    ways = kept_ways(found.part)
-    gone = [found.part] if way is None else list(_way_numbered(ways, way))
-    ids = [str(each.part.get("id")) for each in steps_of(gone, "")]
-    waiting = sum(view.numbers.of(one).waiting for one in ids)
-    inside = len(ids) - (way is None)
-    if not waiting and not inside:
-        return None
-    labels = {} if way is not None else {each.key: each for each in ways}
-    return Question(
-        step=step_id,
-        title=title_of(found.part),
-        ways=[(key, _way_name(each), len(each.steps)) for key, each in labels.items()],
-        waiting=waiting,
-        others=inside,
-    )
-
-
-def _way_numbered(ways: Sequence[Way], number: int) -> Sequence[Document]:
-    return next((way.steps for way in ways if way.key.endswith(f"/{number}")), ())
-
-
-def _way_name(way: Way) -> str:
-    names = {"then": _("It happened"), "else": _("Everyone else"), "steps": _("Each round")}
-    return way.name or names.get(way.key, way.key)
-
-
-# -- two editors ---------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conflict:
-    """What somebody else did to the draft while this change was being made."""
-
-    actor: str
-    at: datetime | None
-    lines: Sequence[str]  # what is different now, in words
-
-
-def conflict_of(journey: Journey, *, revision: int, actor: str, at: datetime | None) -> Conflict:
-    """Say what became of the draft since a revision."""
-    seen = drafts.document_at(journey, revision)
-    return Conflict(actor=actor, at=at, lines=_lines(seen, journey.draft) if seen is not None else [])
-
-
-def _lines(before: Document, after: Document) -> list[str]:
-    words = {
-        ChangeKind.ADDED: _("%(part)s: new"),
-        ChangeKind.REMOVED: _("%(part)s: removed"),
-        ChangeKind.CHANGED: _("%(part)s: changed"),
-        ChangeKind.MOVED: _("%(part)s: moved"),
-    }
-    return [
-        words[each.kind]
-        % {"part": _part_name(before if each.kind is ChangeKind.REMOVED else after, each.part)}
-        for each in differences(before, after)
-    ]
-
-
-def _part_name(document: Document, part: str) -> str:
-    found = step_in(document, part)
-    return title_of(found.part) if found else heading_of(document, part)

@@ -49,7 +49,7 @@ NO_NUMBERS = JourneyNumbers(inside=0, entered=0, converted=0, exited=0, finished
 def numbers_of(journey: Journey, *, since: datetime) -> JourneyNumbers:
     """Count what was decided from `since` on, over all versions, and who is inside now: four queries."""
     decided = _decided(journey, since=since)
-    waiting = _waiting(journey)
+    waiting = waiting_at(journey)
     failed = _failed(journey, since=since)
     ends = {outcome: decided.get(("", outcome.value, ""), 0) for outcome in Outcome}
     by_step = {step for step, _outcome, _way in decided} | waiting.keys() | failed.keys()
@@ -103,7 +103,7 @@ def _decided(journey: Journey, *, since: datetime) -> dict[tuple[str, str, str],
     return {(step, outcome, taken): count for step, outcome, taken, count in rows}
 
 
-def _waiting(journey: Journey) -> dict[str, int]:
+def waiting_at(journey: Journey) -> dict[str, int]:
     """Open runs by the step they are at (index run_open)."""
     rows = (
         Run.objects.open().filter(journey=journey).values_list(KT("state__step")).annotate(count=Count("*"))

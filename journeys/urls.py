@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from journeys import views, views_builder, views_people, views_results, views_starting
+from journeys import views, views_builder, views_keeping, views_people, views_results, views_starting
 
 app_name = "journeys"
 
@@ -12,8 +12,8 @@ urlpatterns = [
     path("journeys/<slug:slug>/", views_builder.journey_page, name="journey-page"),
     path("journeys/<slug:slug>/parts/<str:part>/", views_builder.journey_edit, name="journey-edit"),
     path("journeys/<slug:slug>/do/<slug:verb>/", views_builder.journey_do, name="journey-do"),
-    path("journeys/<slug:slug>/draft.json", views_builder.journey_export, name="journey-export"),
-    path("journeys/<slug:slug>/import/", views_builder.journey_import, name="journey-import"),
+    path("journeys/<slug:slug>/draft.json", views_keeping.journey_export, name="journey-export"),
+    path("journeys/<slug:slug>/import/", views_keeping.journey_import, name="journey-import"),
     path("journeys/<slug:slug>/people/", views_people.journey_people, name="journey-people"),
     path("journeys/+starters/", views_starting.journey_starters, name="journey-starters"),
     path("journeys/<slug:slug>/results/", views_results.journey_results, name="journey-results"),

@@ -12,18 +12,56 @@ const values = (given) => { const data = new FormData(); for (const [name, value
 
 // -- requests, in order: each names the revision that the answer before it brought
 
-let tail = Promise.resolve(), last = null, typedBefore = null;
+let tail = Promise.resolve(), isRefused = false, typedBefore = null;
+let refused = []; // what was sent and not saved, because somebody else had saved: to be sent again on what they left
+const bar = () => one("#j-bar"), partForm = () => one("#part-form");
 const queued = (task) => { tail = tail.then(task).catch(() => {}); return tail; };
+document.addEventListener("journey:refused", () => { isRefused = true; });
 const send = async (path, data) => {
-  last = { path, data };
+  const form = partForm(), isOnWhatIsShown = form?.elements.revision.value === data.get("revision");
+  isRefused = false;
   await htmx.ajax("POST", address + path, { source: journey, target: journey, swap: "none", values: data });
+  if (isOnWhatIsShown && form.isConnected && !isRefused) form.elements.revision.value = bar().dataset.revision;
+  return !isRefused;
 };
-const post = (path, data, fields = null) => queued(() => {
-  data.set("revision", one("#j-bar").dataset.revision);
+const isUndo = (path) => path.startsWith("do/") && /^do\/(un|re)do\//.test(path);
+const post = (path, data, fields = null) => queued(async () => {
+  if (isUndo(path) && refused.length) return; // what it was to take back is not saved
+  data.set("revision", bar().dataset.revision);
+  if (path.startsWith("parts/")) data.set("seen", partForm()?.elements.revision.value ?? data.get("revision"));
   typedBefore = fields;
-  return send(path, data);
+  if (!await send(path, data)) keep(path, data);
 });
-const perform = (verb, given = {}) => { flush(); return post(`do/${verb}/`, values({ selected: selected(), ...given })); };
+// What is typed further into a part takes the place of what was typed before.
+const keep = (path, data) => {
+  const at = path.startsWith("parts/") ? refused.findIndex((it) => it.path === path) : -1;
+  if (at < 0) { refused.push({ path, data }); return; }
+  const command = refused[at].data.get("do");
+  if (command) data.set("do", command);
+  refused[at] = { path, data };
+};
+// While it is open whose change counts, what was typed can be typed on; all else would be done to a picture of the past.
+const isOpen = () => { if (refused.length) one("[data-again], [data-reload]").focus(); return refused.length > 0; };
+const perform = (verb, given = {}) => {
+  if (isOpen()) return tail;
+  flush();
+  return post(`do/${verb}/`, values({ selected: selected(), ...given }));
+};
+// All of it once more, in order; the last answer brings the panel as it is then.
+const again = () => {
+  flush();
+  return queued(async () => {
+    const sent = refused, on = Number(one("[data-again]")?.dataset.again);
+    refused = [];
+    for (const [at, { path, data }] of sent.entries()) {
+      data.set("revision", Math.max(on, Number(bar().dataset.revision)));
+      const isLast = at + 1 === sent.length;
+      data.set("shows", isLast ? selected() : "");
+      typedBefore = isLast && partForm() ? fieldsOf(partForm()) : null;
+      if (!await send(path, data)) { refused = sent.slice(at); return; }
+    }
+  }).then(() => { asked(); mark(); });
+};
 
 // -- the panel: what is typed is saved 350 ms after the last key
 
@@ -31,14 +69,14 @@ let timer = 0;
 const save = (button = null, rebuild = false) => {
   clearTimeout(timer);
   timer = 0;
-  const form = one("#part-form");
-  if (!form) return tail;
+  const form = partForm();
+  if (!form || (button?.value && isOpen())) return tail;
   const data = new FormData(form);
   if (button?.name) data.set(button.name, button.value);
   if (rebuild) data.set("rebuild", "1");
-  const fields = new Map(all("[id][name]", form).map((field) => [field.id, valueOf(field)]));
-  return post(`parts/${encodeURIComponent(form.dataset.part)}/`, data, rebuild ? fields : null);
+  return post(`parts/${encodeURIComponent(form.dataset.part)}/`, data, rebuild ? fieldsOf(form) : null);
 };
+const fieldsOf = (form) => new Map(all("[id][name]", form).map((field) => [field.id, valueOf(field)]));
 const flush = () => { if (timer) save(); };
 const valueOf = (field) => field.type === "checkbox" || field.type === "radio" ? field.checked : field.value;
 
@@ -57,9 +95,21 @@ document.addEventListener("input", (event) => {
 document.addEventListener("change", (event) => {
   if (event.target.matches("#part-form .rebuild")) save(null, true);
 });
-addEventListener("beforeunload", (event) => { if (timer) { save(); event.preventDefault(); } });
+addEventListener("beforeunload", (event) => {
+  if (timer || refused.length) event.preventDefault();
+  flush();
+});
 
-// What is typed while a new panel is on its way is put back into it.
+// Numbers are counted when the page is loaded, and when somebody asks: a new picture gets those of the old one.
+const numbers = new Map();
+document.addEventListener("htmx:oobBeforeSwap", (event) => {
+  if (event.detail.target.id === "zoom") for (const it of all("[data-numbers]:not(:empty)")) numbers.set(it.dataset.numbers, [...it.childNodes]);
+});
+document.addEventListener("htmx:oobAfterSwap", (event) => {
+  if (event.detail.target.id === "zoom") for (const it of all("[data-numbers]:empty")) it.replaceChildren(...numbers.get(it.dataset.numbers) ?? []);
+});
+
+// What is typed while a new panel is put back into it.
 let typed = [];
 document.addEventListener("htmx:oobBeforeSwap", (event) => {
   if (event.detail.target.id !== "panel" || !typedBefore) return;
@@ -165,7 +215,9 @@ document.addEventListener("click", (event) => {
   else if (at("[data-cancel]")) { event.preventDefault(); answered(); }
   else if ((it = at("[data-jump]"))) { event.preventDefault(); const part = it.dataset.jump; open(part).then(() => { show(opener(part), "center"); opener(part)?.focus({ preventScroll: true }); }); }
   else if ((it = at("#j-publish"))) { event.preventDefault(); flush(); queued(() => { location.href = it.href; }); }
-  else if ((it = at("[data-again]"))) again(it.dataset.again);
+  else if (at("[data-again]")) again();
+  else if (at("[data-reload]")) { clearTimeout(timer); timer = 0; refused = []; }
+  else if (at("[data-count]")) queued(() => htmx.ajax("GET", `${address}?counted`, { source: journey, target: "#zoom", swap: "outerHTML" })).then(mark);
   else if ((it = at("#add-menu [data-kind]"))) { const where = menu.dataset.at; menu.hidePopover(); insert(it.dataset.kind, where); }
   else if (at("#add-paste")) { const where = menu.dataset.at; menu.hidePopover(); paste(where); }
   else if ((it = at("#palette [data-kind]"))) insert(it.dataset.kind, (below(opener(selected())) ?? end()).dataset.slot);
@@ -176,14 +228,6 @@ document.addEventListener("click", (event) => {
   }
   for (const open of all(".rule-menu[open]")) if (!open.contains(event.target)) open.open = false;
 });
-// Somebody else saved first: the same change again, on what they left. What was typed since goes with it.
-const again = (revision) => queued(() => {
-  const form = one("#part-form"), isTyped = last.path.startsWith("parts/") && form;
-  const data = isTyped ? new FormData(form) : last.data;
-  data.set("revision", revision);
-  return send(last.path, data);
-}).then(() => { asked(); mark(); });
-
 // -- the menu of a +
 
 const menu = one("#add-menu"), find = one("#add-find");

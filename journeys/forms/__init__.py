@@ -1,7 +1,16 @@
 """The forms of journeys: every part of a draft as inputs on the panel, and back without loss."""
 
 from journeys.forms.inputs import Input, Place
-from journeys.forms.panel import Panel, ShownInput, ShownSection, goal_in_full, panel_of, typed, value_at
+from journeys.forms.panel import (
+    Panel,
+    ShownInput,
+    ShownSection,
+    Typed,
+    goal_in_full,
+    panel_of,
+    typed,
+    value_at,
+)
 from journeys.forms.rules import problem_of, unfinished
 from journeys.forms.section import Known
 from journeys.forms.sections import ENTRY_SHAPES, sections_of
@@ -14,6 +23,7 @@ __all__ = [
     "Place",
     "ShownInput",
     "ShownSection",
+    "Typed",
     "goal_in_full",
     "panel_of",
     "problem_of",

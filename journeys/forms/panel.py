@@ -107,18 +107,15 @@ class Typed:
     editors: Mapping[str, ConditionEditor] = field(default_factory=dict)
 
 
-def typed(part: str, content: Json, data: Any, *, known: Known, seen: Json = None) -> Typed:
-    """Put what somebody typed over a part, and do what the pressed button says.
+def typed(part: str, content: Json, data: Any, *, known: Known) -> Typed:
+    """Put what somebody typed over a part as they saw it, and do what the pressed button says.
 
-    Args:
-        content: the part as the draft has it now.
-        seen: the part as they saw it: what they left alone there is left alone here.
+    What they left alone stays as it was written.
 
     Raises:
         BadForm: no form of ours sends that.
     """
     document: Any = copy.deepcopy(own(goal_in_full(part, content)))
-    base = own(goal_in_full(part, seen)) if seen is not None else copy.deepcopy(document)
     shape, _shapes = shape_of(part, document)
     chosen = data.get("shape", shape)
     if chosen != shape:
@@ -126,26 +123,24 @@ def typed(part: str, content: Json, data: Any, *, known: Known, seen: Json = Non
     editors: dict[str, ConditionEditor] = {}
     for section in sections_of(part, document, known=known):
         for it in section.inputs:
-            document = _type_into(document, it, data, base=base, editors=editors)
+            document = _type_into(document, it, data, editors=editors)
     return Typed(content=_commanded(document, data.get("do", "")), editors=editors)
 
 
-def _type_into(
-    document: Any, it: Input, data: Any, *, base: Json, editors: dict[str, ConditionEditor]
-) -> Any:
-    now, then = value_at(document, it.place), value_at(base, it.place)
+def _type_into(document: Any, it: Input, data: Any, *, editors: dict[str, ConditionEditor]) -> Any:
+    before = value_at(document, it.place)
     if it.is_rule:
         editor = read_editor(data, it)
         if editor is None:
             return document
         editors[it.name] = editor
-        new, old = rule_written(editor, it, before=now), then
+        new, old = rule_written(editor, it, before=before), before
     else:
-        fields = shown(then, it)
+        fields = shown(before, it)
         texts = sent(data, it, fields)
         if not any(texts.values()) and not data.getlist(f"{it.name}.sent"):
             return document  # this form did not hold it
-        new, old = value_of(texts, it, before=now), value_of(fields, it, before=then)
+        new, old = value_of(texts, it, before=before), value_of(fields, it, before=before)
     return document if new == old else put_at(document, it.place, new)
 
 

@@ -19,6 +19,7 @@ from segments.forms import (
     editor_for,
     editor_sent,
     from_state,
+    is_alike,
     to_state,
 )
 from segments.forms.editing import fresh_row
@@ -66,6 +67,8 @@ def read_editor(data: Any, it: Input) -> ConditionEditor | None:
 def rule_written(editor: ConditionEditor, it: Input, *, before: Json) -> Json:
     """The condition of an editor as the draft keeps it; one that means the same stays as it was written."""
     root = editor.root
+    if is_alike(root, editor_of(before, it).root):
+        return before
     if it.kind is InputKind.TRIGGER:
         return _trigger_written(editor, before=before)
     if editor.written.condition is None or not root.nodes:

@@ -283,6 +283,11 @@ _SHOWN: Final = {
 }
 
 
+def is_alike(one: Row, other: Row) -> bool:
+    """Whether two forms look the same to somebody who did not touch either."""
+    return _essence(to_state(one)) == _essence(to_state(other))
+
+
 def _essence(state: Any) -> list[Any]:
     """A state without what is empty or as usual: two that look alike are alike."""
     return [

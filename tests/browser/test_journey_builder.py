@@ -1,7 +1,7 @@
 """Somebody who never saw it builds and publishes a journey from blank; by mouse, and by keyboard alone."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -209,28 +209,78 @@ def test_typing__nothing_is_lost_while_answers_come(page: Page, story: str, sign
     expect(card(page, "A name that takes")).to_contain_text("at 16:30 on Friday")
 
 
-def test_two_marketers__the_second_is_told_and_loses_nothing(
-    page: Page, browser: Browser, story: str, sign_in: SignIn
+@pytest.fixture
+def tom(browser: Browser, sign_in: SignIn) -> Iterator[Page]:
+    """Somebody else, who looks at the same journey; he is Tom."""
+    with browser.new_context() as other:
+        sign_in(Role.MARKETER, into=other)
+        yield other.new_page()
+
+
+def conflict(page: Page) -> Locator:
+    return page.get_by_role("alert").filter(has_text="changed this draft")
+
+
+def test_two_marketers__both_changed_the_same_part(
+    page: Page, tom: Page, story: str, sign_in: SignIn
 ) -> None:
     sign_in(Role.MARKETER)
     page.goto(f"{story}?step=pause")
-    with browser.new_context() as other:
-        tom = sign_in(Role.MARKETER, into=other)
-        his = other.new_page()
-        his.goto(f"{story}?step=mail")
-        his.get_by_label("Name", exact=True).fill("Tom's mail")
-        expect(card(his, "Tom's mail")).to_be_visible()
+    tom.goto(f"{story}?step=pause")
+    tom.get_by_label("Name", exact=True).fill("Tom's wait")
+    expect(card(tom, "Tom's wait")).to_be_visible()
     page.get_by_label("Go on after").fill("9")
-    notice = page.get_by_role("alert").filter(has_text=f"{tom} changed this draft")
-    expect(notice).to_be_visible()
-    notice.get_by_text("See the difference").click()
-    expect(notice.get_by_text("Tom's mail: changed")).to_be_visible()
-    expect(page.get_by_label("Go on after")).to_have_value("9")
+    expect(conflict(page)).to_be_visible()
+    conflict(page).get_by_text("See the difference").click()
+    expect(conflict(page).get_by_text("Tom's wait: changed")).to_be_visible()
+    page.get_by_label("Go on after").fill("8")  # what is typed on goes with it
+    expect(page.get_by_label("Name", exact=True)).to_have_value("Let them think")
     assert draft()["steps"][0]["for"] == "PT4H"
-    notice.get_by_role("button", name="Make my change on their draft").click()
+    conflict(page).get_by_role("button", name="Make my change on their draft").click()
+    expect(card(page, "Tom's wait")).to_contain_text("8 hours")
+    expect(page.get_by_label("Name", exact=True)).to_have_value("Tom's wait")
+    expect(conflict(page)).to_have_count(0)
+    page.get_by_label("Go on after").fill("7")
+    expect(card(page, "Tom's wait")).to_contain_text("7 hours")
+    assert draft()["steps"][0] == {**wait("pause", length="PT7H"), "name": "Tom's wait"}
+
+
+def test_two_marketers__all_that_was_refused_is_done_in_order(
+    page: Page, tom: Page, story: str, sign_in: SignIn
+) -> None:
+    sign_in(Role.MARKETER)
+    page.goto(f"{story}?step=pause")
+    tom.goto(f"{story}?step=mail")
+    tom.get_by_label("Name", exact=True).fill("Tom's mail")
+    expect(card(tom, "Tom's mail")).to_be_visible()
+    page.get_by_label("Go on after").fill("9")
+    page.get_by_role("button", name="Duplicate").click()  # before the typing was answered
+    expect(conflict(page)).to_be_visible()
+    saved(page)
+    page.get_by_role("button", name="Move down").click()  # nothing is done to a picture of the past
+    expect(conflict(page).get_by_role("button")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(card(page, "Let them think")).to_have_count(2)
+    saved(page)
+    first, second, third = draft()["steps"][:3]
+    assert (first["for"], second["for"], third["name"]) == ("PT9H", "PT9H", "Tom's mail")
+
+
+def test_two_marketers__nothing_of_theirs_is_undone(
+    page: Page, tom: Page, story: str, sign_in: SignIn
+) -> None:
+    sign_in(Role.MARKETER)
+    page.goto(f"{story}?step=pause")
+    page.get_by_role("button", name="Move down").click()
+    expect(page.get_by_role("status")).to_contain_text("Moved.")
+    tom.goto(f"{story}?step=mail")
+    tom.get_by_label("Name", exact=True).fill("Tom's mail")
+    expect(card(tom, "Tom's mail")).to_be_visible()
+    page.get_by_role("button", name="Undo").click()
+    expect(conflict(page)).to_contain_text("Nothing was taken back")
+    expect(conflict(page).get_by_role("button")).to_have_count(0)
+    conflict(page).get_by_role("link", name="Reload").click()
     expect(card(page, "Tom's mail")).to_be_visible()
-    expect(card(page, "Let them think")).to_contain_text("9 hours")
-    expect(page.get_by_role("alert")).to_have_count(0)
 
 
 def test_phone__outline_sheet_and_menu(page: Page, story: str, sign_in: SignIn) -> None:

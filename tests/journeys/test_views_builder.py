@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoAssertNumQueries
 
 from cdp_site.web import Role
@@ -21,7 +23,6 @@ from tests.journeys.documents import (
     wait,
     wait_until,
 )
-from tests.journeys.page_fields import fields_in
 
 pytestmark = pytest.mark.django_db
 
@@ -262,36 +263,6 @@ def test_do__removing_asks_first(mia: Browser, story: Journey) -> None:
     assert ids(mia.draft()["steps"]) == ["mail", "ordered", "nap"]
 
 
-# Two editors
-
-
-def test_two_editors(mia: Browser, story: Journey) -> None:
-    tom = Browser(name="tom")
-    hers, his = mia.form("mail"), tom.form("ordered")
-    tom.save("ordered", his | {"f.timeout.amount": "5"})
-    clash = mia.save("mail", hers | {"f.template": "bye"})
-    html = clash.content.decode()
-    assert clash.status_code == 409
-    assert "tom changed this draft" in html
-    assert "Wait until something happens: changed" in html
-    merged = fields_in(html, form="part-form")  # what she typed, on the draft as it is now
-    assert (merged["f.template"], merged["revision"]) == ("bye", "2")
-    assert mia.draft()["steps"][0]["template"] == "welcome"
-    assert mia.save("mail", merged).status_code == 302
-    assert (mia.draft()["steps"][0]["template"], mia.draft()["steps"][1]["timeout"]) == ("bye", "P5D")
-
-
-def test_two_editors__operations_and_undo(mia: Browser, story: Journey) -> None:
-    mia.do("nudge", id="mail", by="1")
-    before = mia.draft()
-    for verb in ("nudge", "undo", "remove"):
-        answer = mia.do(verb, revision="1", id="mail", by="-1", htmx=True)
-        assert answer.status_code == 200  # htmx would drop the words of any other
-        assert "changed this draft" in answer.content.decode()
-        assert mia.do(verb, revision="1", id="mail", by="-1").status_code == 409
-    assert mia.draft() == before
-
-
 # In and out
 
 
@@ -324,6 +295,23 @@ def test_people_behind_a_number(mia: Browser, story: Journey) -> None:
     assert ("Ann Ash" in passed, "Ben Bow" in passed) == (False, True)
     assert "Nobody is counted here" in mia.get("story/people/?step=mail&show=failed")
     mia.get("story/people/?show=dance", status=404)
+
+
+def test_counting__when_the_page_is_loaded_and_when_asked(mia: Browser, story: Journey) -> None:
+    """Counting reads a month of the ledger: no key that is pressed may cost that."""
+    build.decision(journey=story, person=build.person(), step="mail", outcome=Outcome.QUEUED.value)
+    form = mia.form("mail")
+    with CaptureQueriesContext(connection) as asked:
+        answers = [
+            mia.get("story/?step=mail", htmx=True),
+            mia.save("mail", form | {"f.name": "Hello"}, htmx=True).content.decode(),
+            mia.do("remove", id="who", htmx=True).content.decode(),
+        ]
+    assert not [query["sql"] for query in asked if "journeys_decision" in query["sql"]]
+    assert '<span class="j-stats" data-numbers="mail"></span>' in answers[1]
+    counted = mia.get("story/?counted", htmx=True)
+    assert "<aside" not in counted
+    assert "show=passed" in counted
 
 
 # Roles

@@ -6,6 +6,7 @@ was faster: that is `NotThere`, never a guess.
 
 from journeys.domain.editing.differences import Difference, differences
 from journeys.domain.editing.fresh import KINDS, fresh_entry, fresh_journey, fresh_step
+from journeys.domain.editing.merging import merged
 from journeys.domain.editing.operations import (
     Edited,
     add_part,
@@ -43,6 +44,7 @@ __all__ = [
     "fresh_step",
     "insert",
     "kept_ways",
+    "merged",
     "move",
     "nudge",
     "put",

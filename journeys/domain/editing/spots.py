@@ -14,7 +14,6 @@ from profiles.domain.facts import Json
 
 MAIN: Final = ""
 OF_GOAL: Final = "goal"
-_LISTS: Final = ("cases", "variants")
 
 
 class NotThere(LookupError):
