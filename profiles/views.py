@@ -43,6 +43,14 @@ def people_search(request: StaffRequest) -> HttpResponse:
     return render(request, "profiles/_people_hits.html", {"people": people, "q": text})
 
 
+@staff_page()
+@require_safe
+def people_suggest(request: StaffRequest, name: str) -> HttpResponse:
+    """Suggest people while somebody types into a field for one; the field's name is part of the address."""
+    people = people_found(request.GET.get(name, "").strip(), limit=SUGGESTED)
+    return render(request, "profiles/_people_options.html", {"people": people})
+
+
 def _known(text: str) -> Known:
     return Known(text) if text in list(Known) else Known.ALL
 

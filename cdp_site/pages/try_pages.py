@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from cdp_site.backtest.trying import HORIZON, NobodyThere, Trial, try_out
 from cdp_site.jinja import moment
-from cdp_site.pages.choosing import person_named
+from cdp_site.pages.choosing import Meant, person_meant
 from cdp_site.pages.person_queries import profile_of
 from cdp_site.pages.steps import step_names
 from cdp_site.pages.timeline.decisions import decision_sentence
@@ -43,12 +43,14 @@ def journey_try(request: StaffRequest, slug: str) -> HttpResponse:
         if request.method == "POST"
         else empty_form(person=request.GET.get("person", "")[:200], event=_begins_with(definition))
     )
+    meant = person_meant(form.person) if request.method == "POST" else Meant()
     problem, trial = "", None
     if request.method == "POST" and definition is not None:
-        problem, trial = _try(journey, document, form)
+        problem, trial = _try(journey, document, form, meant)
     context = {
         "journey": journey,
         "form": form,
+        "several": meant.several,
         "units": [
             (unit, label) for unit, label in zip(UNITS, (_("minutes"), _("hours"), _("days")), strict=True)
         ],
@@ -79,15 +81,14 @@ def _begins_with(definition: Definition | None) -> str:
     return on.name if isinstance(on, EventCount) else ""
 
 
-def _try(journey: Journey, document: Json, form: TryForm) -> tuple[str, Trial | None]:
+def _try(journey: Journey, document: Json, form: TryForm, meant: Meant) -> tuple[str, Trial | None]:
     if not form.is_sound:
         return _("Something is missing, see below."), None
-    person = person_named(form.person)
-    if person is None:
-        return _("Nobody has this customer number, address or id."), None
+    if meant.person is None:
+        return _nobody(meant), None
     try:
         trial = try_out(
-            person,
+            meant.person,
             journey,
             document=document,
             events=form.events,
@@ -97,6 +98,13 @@ def _try(journey: Journey, document: Json, form: TryForm) -> tuple[str, Trial | 
     except NobodyThere:
         return _("Nothing is stored of this person."), None
     return "", trial
+
+
+def _nobody(meant: Meant) -> str:
+    """Why a text names no one person."""
+    if meant.several:
+        return _("Several people fit. Choose one of them.")
+    return _("Nobody has this name, customer number or address.")
 
 
 def _shown(trial: Trial, journey: Journey, document: Json) -> dict[str, Any]:
@@ -143,9 +151,13 @@ def journey_why(request: StaffRequest, slug: str) -> HttpResponse:
     """Ask why somebody is not in a journey: choose the person; the answer stands with them."""
     journey = get_object_or_404(Journey, slug=slug)
     named = request.GET.get("person", "")
-    person = person_named(named)
-    if person is not None:
-        return HttpResponseRedirect(reverse("person-why", args=[person.uuid, slug]))
-    problem = _("Nobody has this customer number, address or id.") if named else ""
-    context = {"journey": journey, "named": named, "problem": problem}
+    meant = person_meant(named)
+    if meant.person is not None:
+        return HttpResponseRedirect(reverse("person-why", args=[meant.person.uuid, slug]))
+    context = {
+        "journey": journey,
+        "named": named,
+        "several": meant.several,
+        "problem": _nobody(meant) if named else "",
+    }
     return render(request, "backtest/why_page.html", context)

@@ -15,7 +15,7 @@ from journeys.services import create_journey, publish_journey
 from tests import build
 from tests.site.backtest.test_services import DOCUMENT
 from tests.site.pipeline.campaign import World
-from tests.site.pipeline.drive import identify, person_of, track
+from tests.site.pipeline.drive import drain, identify, person_of, put, track
 from tests.test_docs import DOCS, agree, kept
 
 pytestmark = pytest.mark.django_db
@@ -105,6 +105,29 @@ def test_why__of_the_journey_and_the_person(marketer: Client, now: datetime) -> 
     assert "Why not in it?" in marketer.get(f"/people/{anna.uuid}/").content.decode()
     chosen = marketer.get(f"/people/{anna.uuid}/why/?journey=cart")
     assert chosen.headers["Location"] == address
+
+
+def test_person__is_found_by_name_and_chosen(marketer: Client, now: datetime) -> None:
+    put(*(identify(user, firstName=user.title(), lastName="Berg") for user in ("anna", "bert")))
+    drain()
+    suggested = marketer.get("/people/suggest/person/?person=berg").content.decode()
+    assert '<option value="anna">Anna Berg · anna@example.com</option>' in suggested
+    assert '<option value="bert">Bert Berg</option>' in suggested
+    several = marketer.get("/journeys/cart/why/?person=berg").content.decode()
+    assert "Several people fit" in several
+    assert several.count('name="person" value="') == 3  # the field, and a button each
+    only = marketer.get("/journeys/cart/why/?person=anna+berg")
+    address = f"/people/{person_of('anna').uuid}/why/cart/"
+    assert only.headers["Location"] == address
+    assert (
+        marketer.get(f"/journeys/cart/why/?person=berg&person={person_of('anna').uuid}")
+        .headers["Location"]
+        .endswith(address)
+    )
+    sent = {"person": ["berg"], "begin": "events", "name": ["Cart"], "after": ["0"], "unit": ["hours"]}
+    tried = marketer.post("/journeys/cart/try/", sent | {"properties": ["value = 60"]}).content.decode()
+    assert "Several people fit" in tried
+    assert "value = 60" in tried  # what was typed stays
 
 
 def test_docs__tell_what_cannot_be_played() -> None:
