@@ -32,6 +32,11 @@ urlpatterns = [
     path("messages/<slug:slug>/", template_views.template_page, name="template-page"),
     path("messages/<slug:slug>/mail/", template_views.template_mail, name="template-mail"),
     path("connections/", connection_views.connection_list, name="connection-list"),
+    path("connections/+new/", connection_views.connection_new, name="connection-new"),
+    path("connections/+new/<slug:kind>/", connection_views.connection_create, name="connection-create"),
+    path("connections/<slug:slug>/", connection_views.connection_edit, name="connection-edit"),
+    path("connections/<slug:slug>/check/", connection_views.connection_check, name="connection-check"),
+    path("connections/<slug:slug>/pause/", connection_views.connection_pause, name="connection-pause"),
     path("sources/", source_views.source_list, name="source-list"),
     path("sources/new/", source_views.source_create, name="source-create"),
 ]

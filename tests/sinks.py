@@ -168,7 +168,9 @@ class Crm(HttpServer):
             return self.script.popleft()
         if request.headers.get("authorization") != f"Bearer {CRM_TOKEN}":
             return Answer(status=401)
-        key = request.headers["idempotency-key"]
+        key = request.headers.get("idempotency-key")
+        if key is None:
+            return Answer(status=404)
         if key not in self.things:
             number = len(self.things) + 1
             self.things[key] = {"id": f"{request.path.strip('/')}-{number}", **request.json}

@@ -79,6 +79,14 @@ class CrmChannel:
         raise_unless_taken(answer, now=timezone.now())
         return Receipt(external_id=_id_in(answer), response=record_of(answer))
 
+    def check(self) -> list[str]:
+        headers = {"Accept": "application/json", "Authorization": f"Bearer {self._token}"}
+        answer = self._caller.call("GET", str(self._settings["base_url"]), headers=headers, body=None)
+        # What stands at the address itself is its own affair: it may well be a 404.
+        if answer.status in (401, 403) or answer.status >= 500:
+            raise_unless_taken(answer, now=timezone.now())
+        return []
+
     def close(self) -> None:
         self._caller.close()
 

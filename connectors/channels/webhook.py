@@ -10,6 +10,8 @@ import binascii
 import json
 import secrets
 from collections.abc import Callable, Mapping
+from datetime import datetime
+from uuid import UUID, uuid4
 
 from django.utils import timezone
 from django.utils.translation import gettext, gettext_lazy
@@ -18,7 +20,7 @@ from standardwebhooks import Webhook
 from connectors.connection_settings import SettingsError, SettingsReader
 from connectors.domain.message import ChannelKind, Draft, Json, Message, Receipt, Renderer
 from connectors.domain.setting import Form, Setting
-from connectors.outgoing import Caller, raise_unless_taken, record_of
+from connectors.outgoing import Answer, Caller, raise_unless_taken, record_of
 
 SECRET_MARK = "whsec_"
 _SHORTEST_SECRET = 24  # bytes, as the specification asks
@@ -49,17 +51,26 @@ class WebhookChannel:
         return {"method": "POST", "url": self._url, "headers": {"webhook-id": str(message.id)}}
 
     def send(self, message: Message, *, hand_over: Callable[[], None]) -> Receipt:
-        body = str(message.content["body"])
+        hand_over()
+        answer = self._post(str(message.content["body"]), id_=message.id, at=message.at)
+        return Receipt(response=record_of(answer))
+
+    def check(self) -> list[str]:
+        now = timezone.now()
+        body = {"type": "wayfare.test", "timestamp": now.isoformat(), "data": {}}
+        self._post(json.dumps(body, separators=(",", ":")), id_=uuid4(), at=now)
+        return []
+
+    def _post(self, body: str, *, id_: UUID, at: datetime) -> Answer:
         headers = {
             "content-type": "application/json",
-            "webhook-id": str(message.id),
-            "webhook-timestamp": str(int(message.at.timestamp())),
-            "webhook-signature": self._webhook.sign(str(message.id), message.at, body),
+            "webhook-id": str(id_),
+            "webhook-timestamp": str(int(at.timestamp())),
+            "webhook-signature": self._webhook.sign(str(id_), at, body),
         }
-        hand_over()
         answer = self._caller.post(self._url, headers=headers, body=body.encode())
         raise_unless_taken(answer, now=timezone.now())
-        return Receipt(response=record_of(answer))
+        return answer
 
     def close(self) -> None:
         self._caller.close()

@@ -184,6 +184,18 @@ class BatchChannel(Protocol):
         """Send, and say of each message what became of it, in their order."""
 
 
+@runtime_checkable
+class CheckedChannel(Protocol):
+    """A channel that can find out whether its destination would take messages."""
+
+    def check(self) -> list[str]:
+        """Try it, changing nothing there; say in sentences what is lacking.
+
+        Raises:
+            DeliveryError: it does not answer, or not to us.
+        """
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelKind:
     """One line of the registry: what is known of a channel before it is opened."""
@@ -199,6 +211,6 @@ class ChannelKind:
     actions: tuple[str, ...]  # what it can be asked to do; () where there is one thing only
     read_settings: Callable[[Mapping[str, Json]], dict[str, Json]]  # raises SettingsError
     open: Callable[[Mapping[str, Json], str], Channel]  # settings, secret
-    asks: tuple[Setting, ...] = ()  # what the form of a connection asks; () where there is no form
+    asks: tuple[Setting, ...] = ()  # what the form of a connection asks
     more_secrets: tuple[str, ...] = ()  # further keys that are kept sealed, all together as one JSON object
     batches: Mapping[str, int] = field(default_factory=dict)  # action -> how many one call takes, if several

@@ -95,7 +95,7 @@ def value_at(path: str, *, recipient: Recipient, traits: Mapping[str, Json]) -> 
     """Read what a mapping names; None for what somebody lacks."""
     kind, _dot, name = path.partition(".")
     if kind == "traits" and name:
-        return traits.get(name)
+        return _trait(traits, name)
     if kind == "identities" and name:
         return recipient.identities.get(name)
     if path == "id":
@@ -105,6 +105,16 @@ def value_at(path: str, *, recipient: Recipient, traits: Mapping[str, Json]) -> 
         return traits.get("name") or " ".join(str(part) for part in parts if part)
     known = recipient.identities.get(path)
     return known or traits.get(path) if path in _ADDRESSES else known
+
+
+def _trait(traits: Mapping[str, Json], path: str) -> Json:
+    """A trait by its key, which may hold points itself, or what lies inside one."""
+    if path in traits:
+        return traits[path]
+    found: Json = traits
+    for name in path.split("."):
+        found = found.get(name) if isinstance(found, dict) else None
+    return found
 
 
 def contact_of(

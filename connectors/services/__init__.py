@@ -6,7 +6,13 @@ that happens to them later enters the person's history through the inbox, like a
 
 from connectors.domain.message import NewDelivery
 from connectors.services.callbacks import Taken, take_callback
-from connectors.services.connecting import ConnectionDraft, save_connection
+from connectors.services.checking import check_connection, contact_fields
+from connectors.services.connecting import (
+    ConnectionDraft,
+    pause_connection,
+    resume_connection,
+    save_connection,
+)
 from connectors.services.previewing import Preview, Sample, preview_mail, preview_with
 from connectors.services.queueing import (
     cancel_for_runs,
@@ -38,9 +44,12 @@ __all__ = [
     "TemplateConflict",
     "TemplateDraft",
     "cancel_for_runs",
+    "check_connection",
     "checked",
+    "contact_fields",
     "create_template",
     "draft_content",
+    "pause_connection",
     "preview_mail",
     "preview_with",
     "publish_template",
@@ -49,6 +58,7 @@ __all__ = [
     "record_open",
     "replay_deliveries",
     "repoint_people",
+    "resume_connection",
     "save_connection",
     "save_draft",
     "save_template",

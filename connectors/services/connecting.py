@@ -9,6 +9,7 @@ from django.db import transaction
 from django.utils.translation import gettext
 
 from cdp_site import audit
+from cdp_site.wakeup import wake
 from connectors import vault
 from connectors.connection_settings import SettingsError
 from connectors.domain.message import ChannelKind, Json
@@ -64,6 +65,31 @@ def save_connection(slug: str, *, draft: ConnectionDraft, actor: str) -> tuple[C
             after=_connection_shown(connection),
         )
     return connection, made
+
+
+def pause_connection(connection: Connection, *, actor: str) -> None:
+    """Send nothing more through a connection until somebody resumes it; what is decided meanwhile waits."""
+    _switch(connection, is_active=False, actor=actor)
+
+
+def resume_connection(connection: Connection, *, actor: str) -> None:
+    """Use a connection again; what waited is sent."""
+    _switch(connection, is_active=True, actor=actor)
+    transaction.on_commit(lambda: wake("deliveries"))
+
+
+def _switch(connection: Connection, *, is_active: bool, actor: str) -> None:
+    with transaction.atomic():
+        changed = Connection.objects.filter(pk=connection.pk).exclude(is_active=is_active)
+        if changed.update(is_active=is_active, disabled_reason=""):
+            audit.record(
+                actor,
+                "connection.resume" if is_active else "connection.pause",
+                object_kind="connection",
+                object_id=connection.slug,
+                before={"is_active": not is_active},
+                after={"is_active": is_active},
+            )
 
 
 def secrets_of(connection: Connection, *, kind: ChannelKind) -> dict[str, str]:

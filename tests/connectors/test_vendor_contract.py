@@ -256,7 +256,7 @@ def test_trouble__a_lost_answer_makes_nothing_twice(bench: Bench) -> None:
 
 
 def test_account__says_what_it_has_and_lacks(bench: Bench) -> None:
-    assert bench.channel.warnings() == []
+    assert bench.channel.check() == []
     assert bench.channel.contact_fields()
 
 
@@ -305,7 +305,7 @@ def test_hubspot__an_account_without_our_property_is_told(own_network: None) -> 
         settings = kind.read_settings({"base_url": server.url, "token": TOKEN})
         channel = kind.open(settings, TOKEN)
         assert isinstance(channel, VendorChannel)
-        said = channel.warnings()
+        said = channel.check()
         channel.close()
     assert ["deals" in one or "tasks" in one or "notes" in one for one in said] == [True, True, True]
 

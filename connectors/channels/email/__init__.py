@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy
 
 from connectors.channels.email.channel import EmailChannel, read_settings
 from connectors.domain.message import ChannelKind
+from connectors.domain.setting import Setting
 
 EMAIL = ChannelKind(
     name="email",
@@ -20,4 +21,13 @@ EMAIL = ChannelKind(
     actions=(),
     read_settings=read_settings,
     open=EmailChannel,
+    asks=(
+        Setting(
+            name="from",
+            label=gettext_lazy("Sender"),
+            help=gettext_lazy("Such as Shop <shop@example.com>; left empty, that of the installation."),
+            default="",
+        ),
+        Setting(name="reply_to", label=gettext_lazy("Answers go to"), default=""),
+    ),
 )

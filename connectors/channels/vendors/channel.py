@@ -213,12 +213,7 @@ class VendorChannel:
         """
         return self._vendor.contact_fields(self._api)
 
-    def warnings(self) -> list[str]:
-        """Try whether we are let in, and say what is lacking.
-
-        Raises:
-            DeliveryError: the CRM does not answer, or not to us.
-        """
+    def check(self) -> list[str]:
         return self._vendor.warnings(self._api)
 
     def close(self) -> None:
