@@ -153,6 +153,16 @@ def test_page(mia: Client) -> None:
         assert words in html, words
 
 
+def test_page__before_anybodys_time_is_over(mia: Client) -> None:
+    row, now = build.journey(slug="story", document=DOCUMENT), timezone.now()
+    ensure_decision_days({(now - DAY).date()})
+    for way in GROUPS:
+        entered(row, way, days_ago=1, now=now)
+    html = mia.get("/journeys/story/results/").content.decode()
+    assert "nobody's 7 days to reach it are over yet" in html
+    assert html.count("nobody's time is over yet") == 2  # of either way
+
+
 def test_page__before_anything_happened(mia: Client) -> None:
     build.journey(slug="draft", state="draft")
     assert "No results yet" in mia.get("/journeys/draft/results/").content.decode()
