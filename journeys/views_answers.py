@@ -7,7 +7,7 @@ from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBadRequest, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django_htmx.http import trigger_client_event
@@ -127,9 +127,11 @@ def gone(request: StaffRequest, slug: str) -> HttpResponse:
     return HttpResponseRedirect(address(slug))
 
 
-def unstorable(request: StaffRequest, slug: str, error: JourneyError, *, part: str) -> HttpResponse:
+def cannot_store(request: StaffRequest, slug: str, error: JourneyError, *, part: str) -> HttpResponse:
     """What was sent cannot be kept in a draft."""
-    said = _("This cannot be stored: %(fault)s") % {"fault": error.faults[0]}
+    fault = error.faults[0]
+    said = _("This cannot be stored: %(fault)s") % {"fault": fault.message.said(translation)}
+    said = f"{said} ({fault.path})" if fault.path else said
     if wants_part(request):
         return with_toast(HttpResponse(), said)
     messages.error(request, said)

@@ -26,6 +26,7 @@ from journeys.services import DraftConflict, SlugTaken, create_journey, save_dra
 from journeys.views_answers import (
     PAGE,
     address,
+    cannot_store,
     changed,
     conflict,
     conflict_page,
@@ -34,7 +35,6 @@ from journeys.views_answers import (
     number_in,
     page_context,
     unreadable,
-    unstorable,
 )
 from segments.forms import BadForm, ConditionEditor
 
@@ -124,7 +124,7 @@ def journey_edit(request: StaffRequest, slug: str, part: str) -> HttpResponse:
     except TooLongAgo:
         return conflict(request, slug, seen=seen)
     except JourneyError as error:
-        return unstorable(request, slug, error, part=part)
+        return cannot_store(request, slug, error, part=part)
     except DraftConflict:
         if wants_part(request):
             return conflict(request, slug, seen=seen)

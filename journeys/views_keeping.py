@@ -13,8 +13,9 @@ from cdp_site.web import Role, StaffRequest, staff_page
 from journeys.changing import new_id
 from journeys.domain.editing import with_ids
 from journeys.domain.parse import JourneyError
+from journeys.domain.parse.storing import require, unstorable
 from journeys.services import DraftConflict, save_draft
-from journeys.views_answers import address, conflict, journey_or_404, number_in, unreadable, unstorable
+from journeys.views_answers import address, cannot_store, conflict, journey_or_404, number_in, unreadable
 
 _LARGEST_IMPORT: Final = 2_000_000  # bytes
 
@@ -43,6 +44,7 @@ def journey_import(request: StaffRequest, slug: str) -> HttpResponse:
         messages.error(request, _("This is no journey as JSON. Nothing is changed."))
         return HttpResponseRedirect(address(slug))
     try:
+        require(unstorable(document, ""))
         save_draft(
             slug,
             document=with_ids(document, new_id=new_id),
@@ -53,7 +55,7 @@ def journey_import(request: StaffRequest, slug: str) -> HttpResponse:
     except DraftConflict:
         return conflict(request, slug, seen=revision)
     except JourneyError as error:
-        return unstorable(request, slug, error, part="")
+        return cannot_store(request, slug, error, part="")
     messages.success(request, _("Imported into the draft. Undo brings back what was there."))
     return HttpResponseRedirect(address(journey.slug))
 

@@ -35,6 +35,7 @@ from journeys.domain.parse import (
     read_sequence,
     read_settings,
 )
+from journeys.domain.parse.storing import require, unstorable
 from journeys.domain.settings import Settings
 from profiles.domain.facts import Json
 from segments.domain.conditions import Condition, EventCount, Reads, TraitTest, reads
@@ -137,6 +138,7 @@ def parse_journey(document: Json) -> Definition:
     Raises:
         JourneyError: with every fault found, each with its path.
     """
+    require(unstorable(document, ""))
     reader = Reader()
     known = ("language", "entry", "goal", "exit_when", "settings", "steps")
     parts = reader.object(document, "", known=known)

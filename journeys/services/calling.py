@@ -6,16 +6,15 @@ from datetime import datetime
 from django.db import transaction
 
 from cdp_site.wakeup import wake
-from journeys.domain.definition import Fault, JourneyError, parse_journey
+from journeys.domain.definition import parse_journey
 from journeys.domain.nodes import ApiEntry
+from journeys.domain.parse.storing import require, unstorable
 from journeys.models import EntryDue, Journey
 from journeys.services.recording import record_change
-from journeys.services.soundness import UNSTORABLE_TEXT, unstorable
 from journeys.services.states import WrongState
 from profiles.domain.facts import Json
 from profiles.domain.identity import USER
 from profiles.models import Identity
-from segments.domain.phrases import Phrase
 
 
 class NotByApi(Exception):
@@ -43,8 +42,7 @@ def enter_people(
         WrongState: it is not live.
         NotByApi: it begins otherwise.
     """
-    if faults := [Fault(path, Phrase(UNSTORABLE_TEXT)) for path in unstorable(properties, "properties")]:
-        raise JourneyError(faults)
+    require(unstorable(properties, "properties"))
     with transaction.atomic():
         journey = Journey.objects.select_related("live_version").get(slug=slug)
         if journey.state != Journey.State.LIVE or journey.live_version is None:

@@ -5,10 +5,11 @@ from datetime import datetime
 
 from django.db import IntegrityError, transaction
 
+from journeys.domain.definition import LANGUAGE
+from journeys.domain.parse.storing import storable
 from journeys.drafts import remember, swapped
 from journeys.models import Journey
 from journeys.services.recording import record_change
-from journeys.services.soundness import storable
 from profiles.domain.facts import Json
 
 
@@ -36,7 +37,8 @@ def create_journey(actor: str, *, slug: str, name: str, document: Mapping[str, J
         SlugTaken: another journey has the slug.
         JourneyError: the document cannot be stored.
     """
-    draft = storable(document)
+    storable(document)
+    draft = {"language": LANGUAGE, **document}
     try:
         with transaction.atomic():
             journey = Journey.objects.create(slug=slug, name=name, draft=draft)
@@ -67,7 +69,8 @@ def save_draft(
         DraftConflict: the draft was saved since.
         JourneyError: the document cannot be stored.
     """
-    draft = storable(document)
+    storable(document)
+    draft = {"language": LANGUAGE, **document}
     journey = Journey.objects.select_for_update().get(slug=slug)
     if journey.draft_revision != revision:
         raise DraftConflict(slug=slug, revision=journey.draft_revision)

@@ -1,20 +1,15 @@
-"""Whether a document can be stored, and whether it can be published."""
+"""Whether a document can be published."""
 
-import re
 from collections.abc import Iterator, Mapping
 
 from connectors.models import Connection, Template
-from journeys.domain.definition import LANGUAGE, Definition, Fault, JourneyError, parse_journey
+from journeys.domain.definition import Definition, Fault, JourneyError, parse_journey
 from journeys.domain.outline import steps_in
-from journeys.domain.parse.keys import below
 from journeys.models import Journey
 from profiles.domain.facts import Json
 from segments.domain.phrases import Phrase, gettext_noop
 from segments.models import Segment
 from segments.network import NetworkRefused, prove
-
-UNSTORABLE_TEXT = gettext_noop("holds a character that cannot be stored")
-_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 def faults_of(document: Mapping[str, Json]) -> tuple[Fault, ...]:
@@ -66,25 +61,3 @@ def require_watchable(document: Mapping[str, Json]) -> None:
     except NetworkRefused as error:
         message = gettext_noop("the rules cannot be watched: {error}")
         raise JourneyError([Fault("", Phrase(message, {"error": str(error)}))]) from error
-
-
-def storable(document: Mapping[str, Json]) -> dict[str, Json]:
-    """The document with its language, or a JourneyError where a text cannot be stored."""
-    faults = [Fault(path, Phrase(UNSTORABLE_TEXT)) for path in unstorable(document, "")]
-    if faults:
-        raise JourneyError(faults)
-    return {"language": LANGUAGE, **document}
-
-
-def unstorable(value: Json, path: str) -> Iterator[str]:
-    """The places of texts that PostgreSQL's JSON refuses: zero bytes and halves of surrogate pairs."""
-    if isinstance(value, str):
-        if _UNSTORABLE.search(value):
-            yield path
-    elif isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from unstorable(str(key), path)
-            yield from unstorable(inner, below(path, str(key)))
-    elif isinstance(value, list):
-        for number, inner in enumerate(value):
-            yield from unstorable(inner, f"{path}[{number}]")

@@ -55,7 +55,9 @@ class _Reader:
     def leaf(self, document: Document) -> Row:
         for word, make in _LEAVES.items():
             if word in document:
-                return make(self, document)
+                row = make(self, document)
+                if all(isinstance(text, str) for one in row.walk() for text in one.fields.values()):
+                    return row
         raise Unshowable
 
     def is_same(self, row: Row, document: Json) -> bool:

@@ -109,6 +109,18 @@ def test_page__unsound_drafts_are_drawn_with_their_faults(
         mia.get(f"story/?step={part}")
 
 
+def test_page__values_that_are_no_text_are_shown_as_they_are(mia: Browser) -> None:
+    entry = {"on": {"event": 5}, "if": {"event": 7, "count": {"op": "at_least", "value": "x"}}}
+    settings: Any = {"quiet_hours": {"classes": [[]]}}
+    build.journey(slug="story", state="draft", document=journey(entry=entry, settings=settings))
+    html = mia.get("story/?step=@entry")
+    assert "&#34;event&#34;: 5" in html
+    assert "&#34;event&#34;: 7" in html
+    assert mia.save("@entry", mia.form("@entry")).status_code == 302
+    assert mia.draft()["entry"] == entry
+    mia.get("story/?step=@settings")
+
+
 def test_page__warns(mia: Browser) -> None:
     build.template(slug="welcome")
     mails = [send("m", message_class="marketing"), wait_until("u"), send("again", message_class="marketing")]
@@ -277,6 +289,10 @@ def test_export_and_import(mia: Browser, story: Journey) -> None:
     for text in ("{", "[]", '{"steps": 1}', "[" * 10_000):
         assert mia.post("story/import/", {"revision": "2", "text": text}).status_code == 302
         assert "This is no journey as JSON" in mia.get("story/")
+    for text, place in (("[NaN]", "steps[0]"), ("[1e999]", "steps[0]"), ("[" * 300 + "]" * 300, "steps[0]")):
+        odd = f'{{"steps": {text}}}'
+        assert mia.post("story/import/", {"revision": "2", "text": odd}).status_code == 302
+        assert f"({place}" in mia.get("story/")
     assert mia.post("story/import/", {"revision": "1", "text": json.dumps(bare)}).status_code == 409
     mia.do("undo")
     assert mia.draft() == THIRD_VISIT

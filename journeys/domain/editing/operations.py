@@ -18,6 +18,7 @@ from journeys.domain.outline import (
     steps_in,
     steps_of,
 )
+from journeys.domain.parse.storing import is_id
 from profiles.domain.facts import Json
 
 NewId = Callable[[str], str]  # kind of step -> an id that no step ever had
@@ -219,12 +220,12 @@ def _share_out(split: Any) -> None:
 
 
 def with_ids(document: Document, *, new_id: NewId) -> dict[str, Any]:
-    """The document with an id for each step that has none, or one that another has already."""
+    """The document with an id for each step that has none that a step can have, or another's."""
     result = _copied(document)
     known: set[str] = set()
     for step in steps_in(result):
         target: Any = step.part
-        if not isinstance(target.get("id"), str) or not target["id"] or target["id"] in known:
+        if not is_id(target.get("id")) or target["id"] in known:
             target["id"] = new_id(str(target.get("kind")))
         known.add(target["id"])
     return result

@@ -15,7 +15,8 @@ from segments.domain.phrases import Phrase, gettext_noop
 
 MOST_STEPS = 500
 
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,59}", re.ASCII)
+ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,59}", re.ASCII)
+ID_FAULT = gettext_noop("must be 1 to 60 letters, digits, dots, dashes or underscores")
 _NAME_LENGTH = 120
 
 Choice = TypeVar("Choice", bound=Enum)
@@ -125,8 +126,8 @@ class Reader:
     def id(self, document: Document, path: str) -> str:
         value = document.get("id")
         place = below(path, "id")
-        if not isinstance(value, str) or not _ID.fullmatch(value):
-            self.fault(place, gettext_noop("must be 1 to 60 letters, digits, dots, dashes or underscores"))
+        if not isinstance(value, str) or not ID.fullmatch(value):
+            self.fault(place, ID_FAULT)
             return ""
         if value in self.ids:
             self.fault(place, gettext_noop("the id “{id}” is used by another step"), {"id": value})

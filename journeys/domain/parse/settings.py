@@ -75,7 +75,11 @@ def _quiet_hours(reader: Reader, document: Document, path: str) -> QuietHours | 
         reader.fault(place, gettext_noop("must leave a time in which messages may be sent"))
     classes = found.get("classes", [MessageClass.MARKETING.value])
     known = {one.value for one in MessageClass}
-    if not isinstance(classes, list) or not classes or any(one not in known for one in classes):
+    if (
+        not isinstance(classes, list)
+        or not classes
+        or not all(isinstance(one, str) and one in known for one in classes)
+    ):
         message = gettext_noop("must be a list of at least one of {choices}")
         reader.fault(below(place, "classes"), message, {"choices": ", ".join(MessageClass)})
         return None
