@@ -64,6 +64,21 @@ class TemplateQuerySet(models.QuerySet["Template"]):
         return self.filter(version__gt=0)
 
 
+class Feed(models.Model):
+    """What a connection is told without any journey: which messages, and what becomes of them there."""
+
+    connection = models.OneToOneField(Connection, on_delete=models.CASCADE, related_name="feed")
+    condition = models.JSONField()  # the relevance gate; {"language": 1, "if": …}
+    actions = models.JSONField(default=list)  # the first that fits: {"event", "action", "fields"}
+    is_active = models.BooleanField(default=False)
+    updated_at = models.DateTimeField(db_default=Now())
+
+    personal_data = not_personal("condition", "actions")
+
+    def __str__(self) -> str:
+        return f"feed of {self.connection_id}"
+
+
 class Template(models.Model):
     """What a mail says, or a layout or block that mails are made of: in force, and as a draft beside it."""
 

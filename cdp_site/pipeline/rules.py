@@ -17,6 +17,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
+from cdp_site.pipeline.feeds import Feeds, live_feeds
 from journeys.domain.definition import date_condition
 from journeys.domain.nodes import ApiEntry, Crossing, DateEntry, Present, ScheduleEntry, SegmentEntry
 from journeys.domain.settings import Company as CompanyRules
@@ -32,7 +33,8 @@ RULES_LOCK = 7302
 
 _NOTHING = Reads()
 
-# ("computed", trait), ("segment", id), ("entry", journey version id), ("run", journey version id)
+# ("computed", trait), ("segment", id), ("entry", journey version id), ("run", journey version id),
+# ("feed", connection id)
 RuleId = tuple[str, int]
 
 
@@ -51,6 +53,7 @@ class Rules:
     crossed: Mapping[tuple[str, Crossing], Sequence[LiveVersion]]  # those that begin with a segment
     at_birth: frozenset[RuleId]  # segments that somebody of whom nothing is known may belong to
     company: CompanyRules
+    feeds: Feeds = field(default_factory=Feeds)
 
     _needs: dict[RuleId, Reads] = field(default_factory=dict)
     _followers: dict[RuleId, frozenset[RuleId]] = field(default_factory=dict)
@@ -141,7 +144,7 @@ class Rules:
     def _sets(self, kind: str, id_: int) -> Iterable[str]:
         """The traits that a rule may write."""
         match kind:
-            case "segment":
+            case "segment" | "feed":
                 return ()
             case "computed":
                 return (self.computed[id_].key,)
@@ -266,6 +269,7 @@ def _load(revision: int) -> Rules:
         computed=live_computed(),
         versions=live_versions(),
         company=company_rules(),
+        feeds=live_feeds(),
         revision=revision,
         engine=settings.RULES_ENGINE,
     )
@@ -277,6 +281,7 @@ def rules_of(
     computed: Sequence[LiveComputed],
     versions: Sequence[LiveVersion],
     company: CompanyRules,
+    feeds: Feeds | None = None,
     revision: int = 0,
     engine: str = "closures",
 ) -> Rules:
@@ -298,15 +303,17 @@ def rules_of(
         if version.asks is not None:
             rules.append(LiveRule(id=("run", version.id), condition=version.asks))
         reads["run", version.id] = version.reads
+    feeds = feeds or Feeds()
     return Rules(
         revision=revision,
-        readers=_readers(reads),
+        readers=_readers(reads),  # feeds are asked about messages alone, whatever else changes
         at_birth=_at_birth(segments, zone=company.zone),
         network=RuleNetwork(rules, engine=engine),
         segments={one.id: one for one in segments},
         computed={one.id: one for one in computed},
         versions={version.id: version for version in versions},
-        reads=reads,
+        reads=reads | {("feed", feed.id): feed.reads for feed in feeds.feeds},
+        feeds=feeds,
         crossed=_crossed(versions),
         open_by_slug={version.slug: version.id for version in versions if version.is_open},
         company=company,

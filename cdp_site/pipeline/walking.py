@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from cdp_site.pipeline.deciding import Decider, Desk, due_rules, load_due, load_facts
+from cdp_site.pipeline.feeds import decided
 from cdp_site.pipeline.rules import RuleId, Rules
 from profiles import store
 from profiles.domain.arrival import Arrived, known_zone
@@ -51,6 +52,8 @@ class Walk:
         need_values = {person for merge, _ in self.changes.merges for person in (merge.old, merge.new)}
         for item in self.changes.arrived:
             rules = self.mark(item) | self._person_wide_marks(item)
+            if self.rules.feeds:
+                rules |= {("feed", feed.id) for feed in self.rules.feeds.touched(item)}
             if item.person in called:
                 rules |= due_rules(self.desk, item.person, until=item.received_at)
             if rules:
@@ -125,6 +128,7 @@ class Walk:
         is_asked = item.person in self.desk.watched  # of others nothing is due either
         if is_asked:
             self.decider.run_timers(item.person, until=item.received_at)
+        before = dict(state.consent) if self.rules.feeds and item.consent else state.consent
         self._apply(item, state, stimuli)
         if not is_asked:
             return
@@ -138,6 +142,17 @@ class Walk:
                 now=item.received_at,
                 may_enter=not item.is_historical,
             )
+        if self.rules.feeds:
+            self._feed(item, state, before=before)
+
+    def _feed(self, item: Arrived, state: PersonState, *, before: Mapping[str, bool]) -> None:
+        """Tell connections what their gates let pass."""
+        feeds = self.rules.feeds.touched(item)
+        if not feeds:
+            return
+        changed = {key: value for key, value in state.consent.items() if before.get(key) is not value}
+        facts = self.desk.facts(item.person, event=item.event())
+        self.desk.deliveries += decided(feeds, item, facts, changed=changed, now=item.received_at)
 
     def absorb(self, merge: Merge, *, now: datetime) -> None:
         """Make two persons one, each having been moved forward to this moment."""

@@ -13,6 +13,7 @@ from connectors.services.connecting import (
     resume_connection,
     save_connection,
 )
+from connectors.services.feeding import FeedDraft, store_feed
 from connectors.services.previewing import Preview, Sample, preview_mail, preview_with
 from connectors.services.queueing import (
     cancel_for_runs,
@@ -34,15 +35,18 @@ from connectors.services.templates import (
     save_template,
     take_version,
 )
+from connectors.services.trial_mails import TrialMail, send_trial_mail
 
 __all__ = [
     "ConnectionDraft",
+    "FeedDraft",
     "NewDelivery",
     "Preview",
     "Sample",
     "Taken",
     "TemplateConflict",
     "TemplateDraft",
+    "TrialMail",
     "cancel_for_runs",
     "check_connection",
     "checked",
@@ -63,6 +67,8 @@ __all__ = [
     "save_draft",
     "save_template",
     "send_due",
+    "send_trial_mail",
+    "store_feed",
     "suppress",
     "take_callback",
     "take_version",

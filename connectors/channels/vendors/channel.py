@@ -22,6 +22,7 @@ from connectors.domain.message import (
     Message,
     Receipt,
     Renderer,
+    SupportsText,
 )
 from connectors.domain.setting import Form, Setting
 from connectors.domain.vendor import (
@@ -94,7 +95,7 @@ class VendorKind(ChannelKind):
 def vendor_kind(
     *,
     name: str,
-    label: str,
+    label: SupportsText,
     vendor: type[Vendor],
     login: Callable[[Mapping[str, Json], str], Login],
     most: int,

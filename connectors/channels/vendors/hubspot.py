@@ -228,7 +228,7 @@ def _login(settings: Mapping[str, Json], secret: str) -> Login:
 
 HUBSPOT = vendor_kind(
     name="hubspot",
-    label=NAME,
+    label=gettext_lazy("HubSpot"),
     vendor=HubSpot,
     login=_login,
     most=100,

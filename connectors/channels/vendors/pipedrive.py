@@ -264,7 +264,7 @@ def _login(settings: Mapping[str, Json], secret: str) -> Login:
 
 PIPEDRIVE = vendor_kind(
     name="pipedrive",
-    label=NAME,
+    label=gettext_lazy("Pipedrive"),
     vendor=Pipedrive,
     login=_login,
     most=1,

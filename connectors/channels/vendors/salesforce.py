@@ -210,7 +210,7 @@ def _login(settings: Mapping[str, Json], secret: str) -> Login:
 
 SALESFORCE = vendor_kind(
     name="salesforce",
-    label=NAME,
+    label=gettext_lazy("Salesforce"),
     vendor=Salesforce,
     login=_login,
     most=200,

@@ -1,0 +1,171 @@
+"""Feeds: messages that a connection's gate lets pass become an action there, without any journey.
+
+Feeds are compiled once with the rules of a revision. A message costs nothing where there are none, and one
+look-up where there are; only messages that a gate speaks of are asked about.
+"""
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+
+from django.db import transaction
+
+from cdp_site.pipeline.gates import may_pass_anything, passes, person_reads
+from connectors.domain.feed import FeedAction, FeedError, action_for, read_actions
+from connectors.models import Connection, Feed, Source
+from connectors.registry import CHANNELS
+from connectors.services import FeedDraft, NewDelivery, store_feed
+from journeys.live import entry_document
+from profiles.domain.arrival import Arrived
+from profiles.domain.facts import Facts
+from segments.domain.conditions import Condition, Reads, reads
+from segments.domain.parse import ConditionError, parse_condition
+from segments.revision import change_rules
+
+logger = logging.getLogger(__name__)
+
+# What our own deliveries tell of themselves: a feed that took it for news would never end.
+_OURS = frozenset(kind.sent_event for kind in CHANNELS.values() if not kind.writes_to)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LiveFeed:
+    """One connection's feed, as it is in force."""
+
+    id: int  # of the connection
+    slug: str
+    kind: str
+    gate: Condition
+    actions: tuple[FeedAction, ...]
+    reads: Reads  # of the person
+
+
+@dataclass(frozen=True, kw_only=True)
+class Feeds:
+    """All feeds in force, found by what messages may pass them."""
+
+    feeds: Sequence[LiveFeed] = ()
+    _sources: dict[int, str] = field(default_factory=dict)  # id -> slug, as they come by
+
+    def __bool__(self) -> bool:
+        return bool(self.feeds)
+
+    def touched(self, item: Arrived) -> list[LiveFeed]:
+        """Name the feeds that a message may pass into."""
+        found = [*self._always, *self._by_name.get(item.name, ())]
+        found += [feed for start, feed in self._by_start if item.name.startswith(start)]
+        found += [feed for category in item.consent for feed in self._by_consent.get(category, ())]
+        if not found or item.is_historical or item.name in _OURS:
+            return []
+        slug = self._slug_of(item.source_id)
+        return [
+            feed for feed in dict.fromkeys(found) if feed.slug != slug
+        ]  # its own news come back changing nothing
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, Sequence[LiveFeed]]:
+        found: dict[str, list[LiveFeed]] = defaultdict(list)
+        for feed in self.feeds:
+            for name in reads(feed.gate).event_names:
+                if not name.endswith("*"):
+                    found[name].append(feed)
+        return found
+
+    @cached_property
+    def _by_start(self) -> Sequence[tuple[str, LiveFeed]]:
+        return [
+            (name[:-1], feed)
+            for feed in self.feeds
+            for name in reads(feed.gate).event_names
+            if name.endswith("*")
+        ]
+
+    @cached_property
+    def _by_consent(self) -> Mapping[str, Sequence[LiveFeed]]:
+        found: dict[str, list[LiveFeed]] = defaultdict(list)
+        for feed in self.feeds:
+            for category in reads(feed.gate).consents:
+                found[category].append(feed)
+        return found
+
+    @cached_property
+    def _always(self) -> Sequence[LiveFeed]:
+        return [feed for feed in self.feeds if may_pass_anything(feed.gate)]
+
+    def _slug_of(self, source_id: int) -> str:
+        if source_id not in self._sources:
+            slug = Source.objects.filter(pk=source_id).values_list("slug", flat=True).first()
+            self._sources[source_id] = slug or ""
+        return self._sources[source_id]
+
+
+def decided(
+    feeds: Iterable[LiveFeed], item: Arrived, facts: Facts, *, changed: Mapping[str, bool], now: datetime
+) -> Iterator[NewDelivery]:
+    """Say what a message becomes in those of the feeds whose gate it passes.
+
+    Args:
+        changed: the consents that the message changed.
+    """
+    for feed in feeds:
+        action = action_for(feed.actions, item.name)
+        if action is not None and _passes(feed, item, facts, changed=changed, now=now):
+            yield _delivery(feed, action, item, now=now)
+
+
+def live_feeds() -> Feeds:
+    """Read the feeds in force."""
+    rows = Feed.objects.filter(is_active=True).select_related("connection").order_by("connection_id")
+    return Feeds(feeds=[feed for row in rows if (feed := _live(row)) is not None])
+
+
+def save_feed(connection: Connection, draft: FeedDraft, *, actor: str, now: datetime) -> Feed:
+    """Put a feed in force, or out of it: from its commit on no message is decided by the former one."""
+    with transaction.atomic():
+        change_rules()
+        return store_feed(connection, draft, actor=actor, now=now)
+
+
+def _live(row: Feed) -> LiveFeed | None:
+    try:
+        gate = parse_condition(row.condition["if"], allow_entry=True)
+        actions = read_actions(row.actions)
+    except (ConditionError, FeedError):
+        # Saving reads both, so only a document of another release gets here.
+        logger.exception("the feed of %s cannot be read and feeds nothing", row.connection.slug)
+        return None
+    connection = row.connection
+    return LiveFeed(
+        id=connection.pk,
+        slug=connection.slug,
+        kind=connection.kind,
+        gate=gate,
+        actions=actions,
+        reads=person_reads(gate),
+    )
+
+
+def _passes(
+    feed: LiveFeed, item: Arrived, facts: Facts, *, changed: Mapping[str, bool], now: datetime
+) -> bool:
+    try:
+        return passes(feed.gate, facts, item.event(), changed=changed, now=now)
+    except Exception:  # of one gate: the message is stored, and all else is decided
+        logger.exception("the gate of %s cannot be asked about a %s", feed.slug, item.name)
+        return False
+
+
+def _delivery(feed: LiveFeed, action: FeedAction, item: Arrived, *, now: datetime) -> NewDelivery:
+    return NewDelivery(
+        key=f"feed:{feed.id}:{item.message_id}",
+        person_id=item.person,
+        channel=feed.kind,
+        connection=feed.slug,
+        action=action.action,
+        fields=action.fields,
+        context={"event": entry_document(item.event()), "feed": feed.slug},
+        decided_at=now,
+    )
