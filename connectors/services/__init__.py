@@ -35,7 +35,6 @@ from connectors.services.templates import (
     save_template,
     take_version,
 )
-from connectors.services.trial_mails import TrialMail, send_trial_mail
 
 __all__ = [
     "ConnectionDraft",
@@ -46,7 +45,6 @@ __all__ = [
     "Taken",
     "TemplateConflict",
     "TemplateDraft",
-    "TrialMail",
     "cancel_for_runs",
     "check_connection",
     "checked",
@@ -67,7 +65,6 @@ __all__ = [
     "save_draft",
     "save_template",
     "send_due",
-    "send_trial_mail",
     "store_feed",
     "suppress",
     "take_callback",
