@@ -95,18 +95,14 @@ def _shown(report: Report, journey: Journey) -> dict[str, Any]:
     tally = report.tally
     people = identities_by_person([story.person.pk for story in report.stories])
     days = report.days
+    steps: list[tuple[str, str, int, Mapping[str, int], list[int]]] = [
+        (id_, name, counts.total(), tally.ways.get(id_, {}), [counts.get(day.isoformat(), 0) for day in days])
+        for id_, name in names.items()
+        if (counts := tally.steps.get(id_)) is not None
+    ]
     return {
-        "steps": [
-            (
-                id_,
-                name,
-                counts.total(),
-                tally.ways.get(id_, {}),
-                [counts.get(day.isoformat(), 0) for day in days],
-            )
-            for id_, name in names.items()
-            if (counts := tally.steps.get(id_)) is not None
-        ],
+        "steps": steps,
+        "busy": [place for place in range(len(days)) if any(step[-1][place] for step in steps)],
         "days": days,
         "peak": max((count for _day, count in report.messages_a_day), default=0),
         "refused": [(reason_words(reason), count) for reason, count in tally.refused.most_common()],
