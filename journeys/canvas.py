@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from django.utils import translation
 from django.utils.functional import Promise
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -216,7 +217,7 @@ class Painter:
             tone="ok",
             kind=_("Entry"),
             title=trigger_title(entry.on, translator=translation) if entry else named or _("Who enters?"),
-            summary=entry_summary(entry, translator=translation) if entry else "",
+            summary=capfirst(entry_summary(entry, translator=translation)) if entry else "",
             figures=[Figure(label=_("Entered"), value=self.numbers.entered, show="entered")],
         )
 
@@ -262,7 +263,7 @@ class Painter:
             symbol="settings-2",
             tone="quiet",
             kind=_("Settings"),
-            title=said[:1].upper() + said[1:] or _("As the company has it"),
+            title=capfirst(said) or _("As the company has it"),
             summary="" if said else _("Quiet hours, caps, throttle, time zone"),
             is_empty=not said,
         )
@@ -290,7 +291,7 @@ class Painter:
             tone=look.tone if look else "quiet",
             kind=look.label if look else str(step.get("kind") or ""),
             title=title_of(step),
-            summary=summary(read, templates=self.templates, translator=translation) if read else "",
+            summary=capfirst(summary(read, templates=self.templates, translator=translation)) if read else "",
             figures=[] if step_id in self.new else _figures(step, self.numbers.of(step_id)),
             mark=self.marks.get(step_id, ""),
             faults=self.findings.texts_of(step_id),
@@ -325,7 +326,7 @@ def _described(rule: Json) -> str:
         condition: Condition = parse_condition(rule, allow_entry=True)
     except ConditionError:
         return ""
-    return describe(condition, translator=translation)
+    return capfirst(describe(condition, translator=translation))
 
 
 def _way_label(step: Document, way: Way) -> str:

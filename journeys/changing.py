@@ -27,6 +27,7 @@ from journeys.domain.editing import (
     merged,
     move,
     nudge,
+    nudge_case,
     put,
     remove,
     remove_way,
@@ -119,12 +120,19 @@ def _paste(journey: Journey, given: Mapping[str, Any]) -> Edited:
     return copy_to(journey.draft, str(given.get("id")), source=source, to=_spot(given), new_id=new_id)
 
 
+def _nudge_case(journey: Journey, given: Mapping[str, Any]) -> Edited:
+    number, _colon, by = str(given.get("case", "")).partition(":")
+    place = {"number": number, "by": by}
+    return nudge_case(journey.draft, str(given.get("id")), _number(place, "number"), by=_number(place, "by"))
+
+
 _OPERATIONS: Final[Mapping[str, Operation]] = {
     "insert": lambda journey, given: insert(
         journey.draft, str(given.get("kind")), at=_spot(given), new_id=new_id
     ),
     "move": lambda journey, given: move(journey.draft, str(given.get("id")), to=_spot(given)),
     "nudge": lambda journey, given: nudge(journey.draft, str(given.get("id")), by=_number(given, "by")),
+    "nudge_case": _nudge_case,
     "duplicate": lambda journey, given: duplicate(journey.draft, str(given.get("id")), new_id=new_id),
     "paste": _paste,
     "remove": lambda journey, given: remove(

@@ -1,5 +1,6 @@
 """What is wrong with a draft, and what is worth a second look: sentences at the parts they are about."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,16 +9,18 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from journeys.domain.definition import Fault
-from journeys.domain.editing import SETTINGS
+from journeys.domain.editing import ENTRY, EXIT, GOAL, SETTINGS
 from journeys.domain.outline import KEYS, Document, conditions_of, own, owner_of, part_at, steps_in
 from journeys.forms import Input, Known, Place, goal_in_full, problem_of, sections_of, unfinished, value_at
 from journeys.forms.inputs import InputKind
 from journeys.services import faults_of
+from profiles import catalogue
 from profiles.domain.facts import Json
-from segments.domain.conditions import Condition, reads
+from segments.domain.conditions import ENGAGEMENT_EVENTS, Condition, reads
 from segments.domain.parse import ConditionError, parse_condition
 
 _NOTHING_KNOWN = Known()
+_KEY = re.compile(r"[^.\[\]]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +56,12 @@ class Findings:
         return [one.text for one in self.faults if one.part == part and one.place is None]
 
     def warnings_of(self, part: str) -> list[str]:
-        return [one.text for one in self.warnings if one.part == part]
+        """What of a part is worth a second look, each sentence once."""
+        return list(dict.fromkeys(one.text for one in self.warnings if one.part == part))
+
+    def rest_of_warnings(self, part: str) -> list[str]:
+        """… that no input says itself."""
+        return [one.text for one in self.warnings if one.part == part and one.place is None]
 
     @property
     def parts(self) -> list[str]:
@@ -160,22 +168,52 @@ def warnings_in(document: Document, *, company_has_caps: bool) -> Iterator[Findi
         text = _("No frequency cap: nothing limits how often one person is written to.")
         yield Finding(part=mails[0], place=None, text=text)
         yield Finding(part=SETTINGS, place=None, text=text)
-    if mails and not any("email_marketing" in reads(one).consents for one in _conditions(document)):
+    asked = [one for part, _place, one in _conditions(document) if part not in (GOAL, EXIT)]
+    if mails and not any("email_marketing" in reads(one).consents for one in asked):
         text = _("Whoever has not agreed to marketing email is passed over here.")
         yield Finding(part=mails[0], place=None, text=text)
     for step in steps:
         if step.part.get("kind") == "wait_until" and "timeout" not in step.part:
             text = _("Without a longest time, some people wait here for ever.")
             yield Finding(part=str(step.part.get("id")), place=None, text=text)
+    yield from _unsent(document)
 
 
-def _conditions(document: Document) -> Iterator[Condition]:
-    """The conditions of a draft that are complete."""
-    entry = document.get("entry")
-    written = [entry["if"]] if isinstance(entry, Mapping) and "if" in entry else []
-    written += [condition for step in steps_in(document) for _path, condition in conditions_of(step)]
-    for one in written:
+def _unsent(document: Document) -> Iterator[Finding]:
+    """Events that are asked about and that nobody sent: a slip of the pen, or a site not connected yet."""
+    asked = [
+        (part, place, reads(one).event_names - ENGAGEMENT_EVENTS)
+        for part, place, one in _conditions(document)
+    ]
+    name = value_at(document, ("entry", "on", "event"))
+    if isinstance(name, str) and name:
+        asked.insert(0, (ENTRY, ("on",), frozenset({name})))
+    unsent = catalogue.unsent({name for _part, _place, names in asked for name in names})
+    for part, place, names in asked:
+        for name in sorted(names & unsent):
+            yield Finding(
+                part=part, place=place, text=_("Nobody has sent “%(event)s” so far.") % {"event": name}
+            )
+
+
+def _conditions(document: Document) -> Iterator[tuple[str, Place, Condition]]:
+    """The conditions of a draft that are complete, with their part and their place in it."""
+    written = [*_around_steps(document)]
+    for step in steps_in(document):
+        for path, condition in conditions_of(step):
+            place = tuple(int(key) if key.isdigit() else key for key in _KEY.findall(path[len(step.path) :]))
+            written.append((str(step.part.get("id")), place, condition))
+    for part, place, one in written:
         try:
-            yield parse_condition(one, allow_entry=True)
+            yield part, place, parse_condition(one, allow_entry=True)
         except ConditionError:
             continue
+
+
+def _around_steps(document: Document) -> Iterator[tuple[str, Place, Json]]:
+    if (only := value_at(document, ("entry", "if"))) is not None:
+        yield ENTRY, ("if",), only
+    if "goal" in document:
+        yield GOAL, ("if",), value_at(goal_in_full(GOAL, document["goal"]), ("if",))
+    if "exit_when" in document:
+        yield EXIT, (), document["exit_when"]

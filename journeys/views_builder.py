@@ -184,6 +184,7 @@ def _said(verb: str) -> str:
     return {
         "move": _("Moved."),
         "nudge": _("Moved."),
+        "nudge_case": _("Moved."),
         "remove": _("Removed. Undo brings it back."),
         "remove_way": _("Removed. Undo brings it back."),
         "duplicate": _("Duplicated."),

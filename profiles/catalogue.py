@@ -1,7 +1,7 @@
 """What is known of the events and traits that come in, for those who write rules."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -57,6 +57,18 @@ def event_names(*, starts: str = "", limit: int = MOST_NAMES) -> list[NameLine]:
         NameLine(name=row.name, count=row.message_count, last_seen_at=row.last_seen_at)
         for row in rows[:limit]
     ]
+
+
+def unsent(names: Collection[str]) -> frozenset[str]:
+    """Of names as rules write them, a closing * for any continuation, those that nobody ever sent."""
+    exact = {name for name in names if not name.endswith("*")}
+    sent = set(EventName.objects.filter(name__in=exact).values_list("name", flat=True)) if exact else set()
+    begun = {
+        name
+        for name in names
+        if name.endswith("*") and EventName.objects.filter(name__startswith=name[:-1]).exists()
+    }
+    return frozenset(names) - sent - begun
 
 
 def properties_of(event: str) -> list[PropertyLine]:

@@ -181,6 +181,10 @@ const CLICKS = {
   undo: () => perform("undo").then(mark),
   redo: () => perform("redo").then(mark),
   nudge: (button) => perform("nudge", { id: selected(), by: button.dataset.by }).then(() => show(opener(selected()))),
+  nudge_case: (button) => {
+    const [number, by] = button.value.split(":").map(Number), now = number + by;
+    perform("nudge_case", { id: selected(), case: button.value }).then(() => (document.getElementById(`case-${now}-${by}`) ?? document.getElementById(`case-${now}-${-by}`))?.focus());
+  },
   duplicate: () => added(perform("duplicate", { id: selected() })),
   remove: () => remove(selected()),
   add_part: () => perform("add_part", { id: selected() }).then(mark),
@@ -273,6 +277,7 @@ document.addEventListener("keydown", (event) => {
   else if (isControl && event.key === "c" && isStep && getSelection().isCollapsed) sessionStorage.setItem(COPIED, JSON.stringify({ id: part, from: journey.dataset.slug }));
   else if (isControl && event.key === "v" && card) does(() => paste((below(card) ?? end()).dataset.slot));
   else if (event.altKey && row && event.key.startsWith("Arrow")) does(() => one(`#part-form [name$=do][value="${event.key === "ArrowUp" ? "up" : "down"}:${row.dataset.ruleRow}"]`)?.click());
+  else if (event.altKey && event.target.closest?.("#part-form [data-case]") && (event.key === "ArrowUp" || event.key === "ArrowDown")) does(() => document.getElementById(`case-${event.target.closest("[data-case]").dataset.case}-${event.key === "ArrowUp" ? -1 : 1}`)?.click());
   else if (event.altKey && isStep && (event.key === "ArrowUp" || event.key === "ArrowDown")) does(() => perform("nudge", { id: part, by: event.key === "ArrowUp" ? "-1" : "1" }).then(() => show(opener(part))));
   else if (event.altKey || isControl) return;
   else if (event.key === "Delete" && isStep) does(() => remove(part));

@@ -275,7 +275,8 @@ def _act(step: Crm | Webhook | SetTrait | ListChange | GoToJourney, translator: 
         case Webhook():
             return say(gettext_noop("Tell {connection}")).format(connection=step.connection)
         case SetTrait():
-            return ", ".join(f"{key} = {value}" for key, value in step.values.items())
+            pairs = ", ".join(f"{key} = {value}" for key, value in step.values.items())
+            return say(gettext_noop("Set {traits}")).format(traits=pairs)
         case ListChange(change=Listing.ADD):
             return say(gettext_noop("Add to “{list}”")).format(list=step.list)
         case ListChange():

@@ -33,6 +33,7 @@ class Section:
     add: tuple[str, str] | None = None  # command and label of the button below
     remove: tuple[str, str] | None = None  # of the button beside the title
     remove_way: int | None = None  # the number of the case or variant that the section is about
+    moves: Sequence[int] = ()  # by how much that case can go up or down: -1, 1
     is_way_adder: bool = False
 
 

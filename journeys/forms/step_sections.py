@@ -86,6 +86,7 @@ def _branch(content: Document, known: Known) -> list[Section]:
                 rule(("cases", number, "if"), _("People go this way when")),
             ],
             remove_way=number if len(cases) > 1 else None,
+            moves=[by for by in (-1, 1) if 0 <= number + by < len(cases)],
         )
         for number in range(len(cases))
     ]

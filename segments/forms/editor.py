@@ -15,10 +15,12 @@ from types import ModuleType
 from typing import Final
 
 from django.utils import translation
+from django.utils.translation import gettext as _
 
 from profiles import catalogue
 from profiles.domain.identity import ANONYMOUS, EMAIL, PHONE, USER
 from profiles.queries import identity_kinds
+from segments.domain.conditions import ENGAGEMENT_EVENTS
 from segments.domain.describe import describe
 from segments.domain.values import Json
 from segments.forms import offers
@@ -58,6 +60,18 @@ _EVERYWHERE: Final = (
 )
 SEGMENT: Final = Scope(kinds=(*_EVERYWHERE, Kind.RAW))
 JOURNEY: Final = Scope(kinds=(*_EVERYWHERE, Kind.CONTEXT, Kind.RAW), in_journey=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """What stands below a row; no text for nothing."""
+
+    text: str = ""
+    tone: str = "need"  # err, need, caution
+
+    @property
+    def symbol(self) -> str:
+        return {"err": "triangle-alert", "caution": "circle-alert"}.get(self.tone, "circle-dashed")
 
 
 @dataclass(kw_only=True)
@@ -107,6 +121,15 @@ class ConditionEditor:
 
     def problem(self, row: Row) -> Problem | None:
         return self.written.problems.get(row.id)
+
+    def note(self, row: Row) -> Note:
+        """What is to be said below a row: what is wrong, or missing, or worth a second look."""
+        if problem := self.problem(row):
+            is_loud = self.is_strict or not problem.is_missing
+            return Note(text=problem.text, tone="err" if is_loud else "need")
+        if (event := row.get("event")) in self.offers.words.unsent:
+            return Note(text=_("Nobody has sent “%(event)s” so far.") % {"event": event}, tone="caution")
+        return Note()
 
     def steps_before(self, row: Row) -> list[tuple[str, int]]:
         """Id and number of the steps that a test of a sequence can compare with."""
@@ -165,4 +188,5 @@ def words_for(root: Row) -> Words:
         ),
         categories=_CATEGORIES,
         identities=sorted({USER, EMAIL, PHONE, ANONYMOUS, *identity_kinds()}),
+        unsent=catalogue.unsent(names - ENGAGEMENT_EVENTS),
     )

@@ -132,6 +132,7 @@ class Words:
     segments: Sequence[tuple[str, str]] = ()  # slug, name
     categories: Sequence[str] = ()  # of consent
     identities: Sequence[str] = ()  # kinds
+    unsent: frozenset[str] = frozenset()  # event names of the form that nobody ever sent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

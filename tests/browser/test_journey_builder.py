@@ -86,7 +86,7 @@ def test_abandoned_cart__from_blank_by_mouse(page: Page, shop: str, sign_in: Sig
     page.goto(shop)
     page.get_by_role("link", name="New journey").first.click()
     page.get_by_label("Name", exact=True).fill("Abandoned cart")
-    page.get_by_text("Something happens").click()
+    page.get_by_role("radio", name="Something happens").check()
     page.get_by_role("button", name="Create the journey").click()
 
     # Who enters: one run for each cart.
@@ -281,6 +281,22 @@ def test_two_marketers__nothing_of_theirs_is_undone(
     expect(conflict(page).get_by_role("button")).to_have_count(0)
     conflict(page).get_by_role("link", name="Reload").click()
     expect(card(page, "Tom's mail")).to_be_visible()
+
+
+def test_cases__are_asked_in_another_order_by_keys(page: Page, story: str, sign_in: SignIn) -> None:
+    sign_in(Role.MARKETER)
+    page.goto(f"{story}?step=who")
+    panel(page).get_by_role("button", name="Add a way").click()
+    names = panel(page).get_by_label("Name of the case")
+    names.nth(1).fill("New")
+    names.nth(1).press("Alt+ArrowUp")
+    expect(names.nth(0)).to_have_value("New")
+    expect(panel(page).get_by_role("button", name="Ask Case 1 later")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(names.nth(1)).to_have_value("New")
+    expect(panel(page).get_by_role("button", name="Ask Case 2 sooner")).to_be_focused()
+    page.keyboard.press("Control+z")
+    expect(names.nth(0)).to_have_value("New")
 
 
 def test_phone__outline_sheet_and_menu(page: Page, story: str, sign_in: SignIn) -> None:

@@ -28,7 +28,7 @@ def test_page__shows_what_each_is_and_needs() -> None:
     build.template(slug="welcome")
     html = client_of(Role.MARKETER).get("/journeys/+starters/").content.decode()
     for one in STARTERS:
-        assert f"Start with {one.name}" in html
+        assert f"Start with this: {one.name}" in html
     for words in ("Cart Updated", "will be made", "sales", "not there yet"):
         assert words in html
 

@@ -135,7 +135,20 @@ def test_page__warns(mia: Browser) -> None:
         settings={"caps": [{"class": "marketing", "most": 2, "per": "P7D"}]},
     )
     build.journey(slug="calm", document=document)
+    build.event(person=build.person(), name="A")
     assert "j-warn" not in mia.get("calm/?step=m")
+
+
+def test_page__warns_of_events_that_nobody_sent(mia: Browser) -> None:
+    build.event(person=build.person(), name="Cart Updated")
+    opened = {"engagement": "opened", "count": {"op": "at_least", "value": 1}}
+    either = [{"event": "Paid"}, {"event": "Cart *"}, {"event": "Chat *"}, opened]
+    steps = [{**wait_until("u", timeout="P1D"), "if": {"any": either}}]
+    build.journey(slug="story", document=journey(steps=steps, goal={"if": {"event": "Orderd"}, "steps": []}))
+    html = mia.get("story/?step=u")
+    said = {"Chat *": 2, "Paid": 1, "Orderd": 1, "Cart *": 0, "Cart Updated": 0, "Email Opened": 0}
+    for name, times in said.items():  # the first on the card, and each at its row
+        assert html.count(f"Nobody has sent “{name}” so far.") == times, name
 
 
 def test_page__queries_do_not_grow_with_the_steps(
@@ -228,11 +241,13 @@ def test_do__each_operation(mia: Browser, story: Journey) -> None:
     mia.do("add_way", id="who")
     assert len(mia.draft()["steps"]) == 5
     assert len(mia.draft()["steps"][-1]["cases"]) == 2
-    mia.do("remove_way", id="who", way="1")
+    mia.do("nudge_case", id="who", case="0:1")
+    assert [way.get("name") for way in mia.draft()["steps"][-1]["cases"]] == [None, "VIP"]
+    mia.do("remove_way", id="who", way="0")
     mia.do("add_part", id="@goal")
     assert mia.draft()["goal"] == {"if": {}, "steps": []}
     mia.do("remove", id="@goal")
-    for _change in range(9):
+    for _change in range(10):
         mia.do("undo")
     assert mia.draft() == THIRD_VISIT
     for answer in (

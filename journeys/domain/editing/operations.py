@@ -199,6 +199,20 @@ def remove_way(document: Document, step_id: str, number: int) -> Edited:
     return Edited(document=result, part=step_id)
 
 
+def nudge_case(document: Document, step_id: str, number: int, *, by: int) -> Edited:
+    """Have a case of a branch asked sooner or later than others; at the end it stays. Raises NotThere.
+
+    Variants stay where they are: their order says who draws which.
+    """
+    result = _copied(document)
+    step, key = _ways_in(result, step_id)
+    ways = step[key]
+    if key != "cases" or not 0 <= number < len(ways):
+        raise NotThere(f"{step_id}/{key}/{number}")
+    ways.insert(max(0, min(len(ways) - 1, number + by)), ways.pop(number))
+    return Edited(document=result, part=step_id)
+
+
 def _ways_in(document: dict[str, Any], step_id: str) -> tuple[Any, str]:
     found = step_in(document, step_id)
     key = {"branch": "cases", "split": "variants"}.get(str(found.part.get("kind"))) if found else None

@@ -66,6 +66,7 @@ To add a node: a class in `nodes` and in `Condition`, a case in `reads`, and one
 """
 
 from segments.domain.conditions.nodes import (
+    ENGAGEMENT_EVENTS,
     AllOf,
     AnyOf,
     BeforeLast,
@@ -110,6 +111,7 @@ from segments.domain.conditions.nodes import (
 from segments.domain.conditions.reading import Reads, leaves, name_fits, reads
 
 __all__ = [
+    "ENGAGEMENT_EVENTS",
     "AllOf",
     "AnyOf",
     "BeforeLast",

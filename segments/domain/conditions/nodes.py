@@ -293,6 +293,9 @@ _ENGAGED_NAMES: Final = {
     Engaged.MARKED_AS_SPAM: "Marked as Spam",
     Engaged.UNSUBSCRIBED: "Unsubscribed",
 }
+ENGAGEMENT_EVENTS: Final = frozenset(  # told by the product itself, once it has something to tell
+    f"{channel} {kind}" for channel in _CHANNEL_NAMES.values() for kind in _ENGAGED_NAMES.values()
+)
 
 
 class Span(StrEnum):

@@ -47,7 +47,7 @@ from tests.journeys.documents import (
         (crm(), "Create a task in crm"),
         (crm(action="ring_bell"), "ring_bell in crm"),
         (webhook(), "Tell hook"),
-        (set_trait(), "plan = gold"),
+        (set_trait(), "Set plan = gold"),
         (leave(), "People leave here"),
         (leave(reason="converted"), "converted"),
     ],

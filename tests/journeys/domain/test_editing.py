@@ -26,6 +26,7 @@ from journeys.domain.editing import (
     insert,
     move,
     nudge,
+    nudge_case,
     put,
     remove,
     remove_way,
@@ -175,6 +176,22 @@ def test_move__not_into_what_it_owns() -> None:
 )
 def test_nudge(step: str, by: int, expected: str) -> None:
     assert told(nudge(DRAFT, step, by=by).document) == expected
+
+
+@pytest.mark.parametrize(
+    ("number", "by", "expected"), [(0, 1, "BAC"), (2, -1, "ACB"), (0, -1, "ABC"), (2, 1, "ABC")]
+)
+def test_nudge_case(number: int, by: int, expected: str) -> None:
+    cases = [case(name, condition=is_vip(), steps=[wait(name)]) for name in "ABC"]
+    draft = journey(steps=[branch("b", cases=cases)])
+    moved = nudge_case(draft, "b", number, by=by).document["steps"][0]["cases"]
+    assert "".join(way["name"] + way["steps"][0]["id"] for way in moved) == "".join(2 * it for it in expected)
+
+
+@pytest.mark.parametrize(("step", "number"), [("b", 1), ("b", -1), ("p", 0), ("a", 0)])
+def test_nudge_case__no_such_case(step: str, number: int) -> None:
+    with pytest.raises(NotThere):
+        nudge_case(DRAFT, step, number, by=1)
 
 
 def test_duplicate__has_ids_and_a_draw_of_its_own() -> None:
