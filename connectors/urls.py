@@ -11,6 +11,7 @@ from connectors import (
     snippet,
     source_views,
     template_views,
+    template_writing,
 )
 
 app_name = "connectors"
@@ -29,8 +30,20 @@ urlpatterns = [
     path("deliveries/<uuid:uuid>/mail/", delivery_views.delivery_mail, name="delivery-mail"),
     path("deliveries/<uuid:uuid>/replay/", delivery_views.delivery_replay, name="delivery-replay"),
     path("messages/", template_views.template_list, name="template-list"),
+    path("messages/+new/", template_writing.template_new, name="template-new"),
+    path("messages/+people/", template_views.people_offered, name="template-people"),
+    path("messages/+variables/", template_views.variables_offered, name="template-variables"),
     path("messages/<slug:slug>/", template_views.template_page, name="template-page"),
     path("messages/<slug:slug>/mail/", template_views.template_mail, name="template-mail"),
+    path("messages/<slug:slug>/edit/", template_writing.template_edit, name="template-edit"),
+    path("messages/<slug:slug>/check/", template_writing.template_check, name="template-check"),
+    path("messages/<slug:slug>/test/", template_writing.template_test, name="template-test"),
+    path("messages/<slug:slug>/publish/", template_writing.template_publish, name="template-publish"),
+    path(
+        "messages/<slug:slug>/versions/<int:number>/take/",
+        template_writing.template_take,
+        name="template-take",
+    ),
     path("connections/", connection_views.connection_list, name="connection-list"),
     path("connections/+new/", connection_views.connection_new, name="connection-new"),
     path("connections/+new/<slug:kind>/", connection_views.connection_create, name="connection-create"),

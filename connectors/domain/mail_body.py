@@ -15,6 +15,8 @@ _END_OF_BODY = re.compile(r"</body\s*>", re.IGNORECASE)
 _HIDDEN = "display:none;font-size:1px;line-height:1px;max-height:0;max-width:0;opacity:0;overflow:hidden"
 _FILLING = "&#847;&zwnj;&nbsp;" * 60
 
+_OWN_DARK = re.compile(r"prefers-color-scheme\s*:\s*dark", re.IGNORECASE)
+
 _INVISIBLE = {"head", "style", "script", "title"}
 _BLOCKS = {"p", "div", "table", "tr", "ul", "ol", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "section"}
 
@@ -58,6 +60,18 @@ def with_preheader(html_: str, *, text: str) -> str:
     body = _START_OF_BODY.search(html_)
     at = body.end() if body else 0
     return html_[:at] + hidden + html_[at:]
+
+
+def in_the_dark(text: str) -> str:
+    """The mail as a program in dark colours shows it.
+
+    One that has dark colours of its own chooses them by its frame; of others the colours are turned over,
+    as such programs do, and those of pictures back again.
+    """
+    if _OWN_DARK.search(text):
+        return text
+    turn = "filter:invert(1) hue-rotate(180deg)"
+    return f"{text}<style>html{{background:#fff;{turn}}}img{{{turn}}}</style>"
 
 
 def as_looked_at(text: str, *, pixels: str) -> str:

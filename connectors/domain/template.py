@@ -112,7 +112,7 @@ def source_of(content: Content, *, locale: str, parts: Mapping[str, Content], ve
         parts: layouts and blocks by slug; those that are not used are left out.
     """
     _language, wording = wording_in(content, locale)
-    used = {slug: wording_in(parts[slug], locale)[1].body for slug in _used(content, parts=parts)}
+    used = {slug: wording_in(parts[slug], locale)[1].body for slug in used_parts(content, parts=parts)}
     return MailSource(
         subject=wording.subject,
         preheader=wording.preheader,
@@ -125,7 +125,7 @@ def source_of(content: Content, *, locale: str, parts: Mapping[str, Content], ve
     )
 
 
-def _used(content: Content, *, parts: Mapping[str, Content]) -> list[str]:
+def used_parts(content: Content, *, parts: Mapping[str, Content]) -> list[str]:
     """The layout and the blocks of a mail, and what they include in turn; each once."""
     waiting = [slug for slug in (content.layout, *content.parts) if slug]
     found: list[str] = []
@@ -140,7 +140,7 @@ def _used(content: Content, *, parts: Mapping[str, Content]) -> list[str]:
 def defaults_of(content: Content, *, parts: Mapping[str, Content]) -> dict[str, str]:
     """What stands in for what is missing: the mail's own word counts before those of its parts."""
     found: dict[str, str] = {}
-    for slug in _used(content, parts=parts):
+    for slug in used_parts(content, parts=parts):
         found |= parts[slug].defaults
     return {**found, **content.defaults}
 

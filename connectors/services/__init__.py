@@ -35,6 +35,7 @@ from connectors.services.templates import (
     save_template,
     take_version,
 )
+from connectors.services.trial_mails import TrialMail, send_trial_mail
 
 __all__ = [
     "ConnectionDraft",
@@ -45,6 +46,7 @@ __all__ = [
     "Taken",
     "TemplateConflict",
     "TemplateDraft",
+    "TrialMail",
     "cancel_for_runs",
     "check_connection",
     "checked",
@@ -65,6 +67,7 @@ __all__ = [
     "save_draft",
     "save_template",
     "send_due",
+    "send_trial_mail",
     "store_feed",
     "suppress",
     "take_callback",

@@ -60,6 +60,22 @@ def preview_mail(
     Raises:
         RenderError: it cannot be filled in.
     """
+    locale = sample.locale or (locale_of(sample.person) if sample.person else "")
+    made, _source = filled_in(content, sample=sample, now=now, kind=kind)
+    return Preview(
+        subject=made.subject,
+        preheader=made.preheader,
+        html=mail_body.with_preheader(made.html, text=made.preheader),
+        text=mail_body.text_of(made.html),
+        language=wording_in(content, locale)[0],
+        size=_size(made),
+    )
+
+
+def filled_in(
+    content: Content, *, sample: Sample, now: datetime, kind: TemplateKind = TemplateKind.MAIL
+) -> tuple[MadeMail, MailSource]:
+    """The mail that `preview_mail` shows, and what it was made from. Raises RenderError."""
     read = shared_renderer().read(texts_of(content))
     content = replace(content, parts=read.parts)
     parts = parts_in_force()
@@ -69,15 +85,7 @@ def preview_mail(
         content = _around_part(content, kind=kind)
     source = source_of(content, locale=locale, parts=parts)
     variables = with_defaults(_variables(sample, now=now), defaults_of(content, parts=parts))
-    made = _made(source, variables=variables)
-    return Preview(
-        subject=made.subject,
-        preheader=made.preheader,
-        html=mail_body.with_preheader(made.html, text=made.preheader),
-        text=mail_body.text_of(made.html),
-        language=wording_in(content, locale)[0],
-        size=_size(made),
-    )
+    return _made(source, variables=variables), source
 
 
 def preview_with(variables: dict[str, Json], *, template: Template, locale: str) -> Preview:

@@ -87,8 +87,13 @@ def save_draft(slug: str, *, name: str, content: Content, seen: int, actor: str,
     return template
 
 
-def publish_template(slug: str, *, seen: int, actor: str, now: datetime) -> TemplateVersion:
+def publish_template(
+    slug: str, *, seen: int, actor: str, now: datetime, defaults: Mapping[str, str] | None = None
+) -> TemplateVersion:
     """Put the draft in force as a new version.
+
+    Args:
+        defaults: of what people lack, beside those of the draft.
 
     Raises:
         TemplateConflict: the draft is not the one that the writer saw.
@@ -96,7 +101,9 @@ def publish_template(slug: str, *, seen: int, actor: str, now: datetime) -> Temp
     """
     with transaction.atomic():
         template = _held(slug, seen=seen)
-        return _published(template, draft_content(template), actor=actor, now=now, verb="template.publish")
+        content = draft_content(template)
+        content = replace(content, defaults={**content.defaults, **(defaults or {})})
+        return _published(template, content, actor=actor, now=now, verb="template.publish")
 
 
 def save_template(slug: str, *, draft: TemplateDraft, actor: str, now: datetime) -> Template:

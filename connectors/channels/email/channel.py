@@ -1,9 +1,11 @@
 """Making a mail from a draft, once, and sending what was made, as often as it takes."""
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from email.utils import format_datetime, parseaddr
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
@@ -13,7 +15,17 @@ from connectors import suppression, vault
 from connectors.channels.email.transport import Transport
 from connectors.connection_settings import SettingsReader
 from connectors.domain import links, mail_body
-from connectors.domain.message import DeliveryError, Draft, Json, Message, MessageClass, Receipt, Renderer
+from connectors.domain.message import (
+    DeliveryError,
+    Draft,
+    Json,
+    MadeMail,
+    MailSource,
+    Message,
+    MessageClass,
+    Receipt,
+    Renderer,
+)
 
 _LONGEST_LINE = 998  # what RFC 5322 allows
 OUTBOX_PAGE = "outbox page"
@@ -61,6 +73,26 @@ class EmailChannel:
         self._transport.close()
 
 
+def trial_message(mail: MadeMail, *, source: MailSource, to: str, at: datetime) -> Message:
+    """A mail for somebody of the company to look at: nothing in it is tracked, and it says what it is."""
+    id_ = uuid4()
+    sender = source.sender or settings.DEFAULT_FROM_EMAIL
+    content = {
+        "to": to,
+        "from": sender,
+        "reply_to": source.reply_to,
+        "subject": gettext("[Test] %(subject)s") % {"subject": mail.subject},
+        "text": mail_body.text_of(mail.html),
+        "html": mail_body.with_preheader(mail.html, text=mail.preheader),
+        "headers": {
+            "Message-ID": f"<{id_}@{_domain(sender)}>",
+            "Date": format_datetime(at),
+            "X-Wayfare-Test": "yes",
+        },
+    }
+    return Message(id=id_, attempt=1, at=at, content=content)
+
+
 class StoredMail(EmailMultiAlternatives):
     """A mail whose bytes are the same in every attempt."""
 
@@ -102,14 +134,17 @@ def read_settings(raw: Mapping[str, Json]) -> dict[str, Json]:
 
 
 def _headers(draft: Draft, *, sender: str, unsubscribe: str) -> dict[str, str]:
-    domain = parseaddr(sender)[1].rpartition("@")[2] or urlsplit(settings.BASE_URL).hostname or "localhost"
-    headers = {"Message-ID": f"<{draft.id}@{domain}>", "Date": format_datetime(draft.decided_at)}
+    headers = {"Message-ID": f"<{draft.id}@{_domain(sender)}>", "Date": format_datetime(draft.decided_at)}
     if draft.message_class is MessageClass.MARKETING:
         headers |= {
             "List-Unsubscribe": f"<{unsubscribe}>",
             "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",  # RFC 8058
         }
     return headers
+
+
+def _domain(sender: str) -> str:
+    return parseaddr(sender)[1].rpartition("@")[2] or urlsplit(settings.BASE_URL).hostname or "localhost"
 
 
 def _unsubscribe_address(draft: Draft, *, key: bytes) -> str:
