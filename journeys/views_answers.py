@@ -16,6 +16,7 @@ from cdp_site.web import StaffRequest, wants_part, with_toast
 from journeys.canvas import PALETTE, goal_palette
 from journeys.changing import TooLongAgo, typed_over
 from journeys.conflicts import conflict_of
+from journeys.crowds import progress_of
 from journeys.domain.parse import JourneyError
 from journeys.editor import (
     heading_of,
@@ -47,6 +48,7 @@ def page_context(
     around = part.startswith("@")
     return {
         "journey": journey,
+        "progress": progress_of(journey),
         "view": view,
         "part": part if shown or around else "",
         "panel": shown,
