@@ -42,7 +42,9 @@ def connection_list(request: StaffRequest) -> HttpResponse:
         _line(connection, health=health.get(connection.slug))
         for connection in Connection.objects.order_by("name")
     ]
-    context = {"lines": lines, "is_admin": Role.ADMIN in request.roles}
+    is_admin = Role.ADMIN in request.roles
+    may_feed = is_admin or Role.MARKETER in request.roles
+    context = {"lines": lines, "is_admin": is_admin, "may_feed": may_feed}
     return render(request, "connectors/connection_list.html", context)
 
 
@@ -54,6 +56,7 @@ def _line(connection: Connection, *, health: Health | None) -> dict[str, Any]:
         "address": connection.settings.get("url") or connection.settings.get("base_url") or "",
         "has_secret": bool(connection.secret),
         "has_form": bool(kind and kind.asks),
+        "has_actions": bool(kind and kind.actions),
         "health": health or Health(),
     }
 

@@ -7,7 +7,7 @@ from typing import Final
 from profiles.domain.history import PersonState
 from profiles.models import Identity, Person
 from profiles.store import load_events, load_histories, load_values
-from segments.domain.conditions import Condition, reads
+from segments.domain.conditions import Condition, Reads, reads
 from segments.domain.evaluate import EvaluationError, evaluate
 from segments.domain.explain import ReasonLine, explain
 from segments.domain.phrases import ENGLISH, Translator
@@ -39,8 +39,14 @@ def reasons_of(
     return found
 
 
-def states_of(condition: Condition, people: Sequence[int], *, now: datetime) -> dict[int, PersonState]:
-    """Read what a condition may ask of some people, without locking anybody."""
+def states_of(
+    condition: Condition, people: Sequence[int], *, now: datetime, asked: Reads | None = None
+) -> dict[int, PersonState]:
+    """Read what a condition may ask of some people, without locking anybody.
+
+    Args:
+        asked: what is needed of it, if that is not all that it reads.
+    """
     states = {
         row.pk: PersonState(
             person_id=row.pk,
@@ -57,7 +63,7 @@ def states_of(condition: Condition, people: Sequence[int], *, now: datetime) -> 
     ):
         if person is not None:
             states[person].keys |= {(kind, value)}
-    asked = reads(condition)
+    asked = asked or reads(condition)
     since = None if asked.window is None else now - asked.window - timedelta(seconds=1)
     load_values(states, states)
     load_events(states, dict.fromkeys(states, asked.event_names), since=since)

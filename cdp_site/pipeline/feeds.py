@@ -58,12 +58,11 @@ class Feeds:
         found = [*self._always, *self._by_name.get(item.name, ())]
         found += [feed for start, feed in self._by_start if item.name.startswith(start)]
         found += [feed for category in item.consent for feed in self._by_consent.get(category, ())]
-        if not found or item.is_historical or item.name in _OURS:
+        if not found or item.is_historical:
             return []
-        slug = self._slug_of(item.source_id)
-        return [
-            feed for feed in dict.fromkeys(found) if feed.slug != slug
-        ]  # its own news come back changing nothing
+        source = self._slug_of(item.source_id)
+        fresh = dict.fromkeys(found)
+        return [feed for feed in fresh if not is_own_news(item.name, source=source, slug=feed.slug)]
 
     @cached_property
     def _by_name(self) -> Mapping[str, Sequence[LiveFeed]]:
@@ -100,6 +99,16 @@ class Feeds:
             slug = Source.objects.filter(pk=source_id).values_list("slug", flat=True).first()
             self._sources[source_id] = slug or ""
         return self._sources[source_id]
+
+
+def is_own_news(name: str, *, source: str, slug: str) -> bool:
+    """Tell whether a message only says what a system told us itself, or what we did there.
+
+    Args:
+        source: slug of the message's source.
+        slug: of the connection; a source and a connection of one slug are one system.
+    """
+    return source == slug or name in _OURS
 
 
 def decided(

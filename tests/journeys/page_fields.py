@@ -10,7 +10,7 @@ class _Fields(HTMLParser):
         self.values: dict[str, list[str]] = {}
         self.select = ""
         self.textarea = ""
-        self.is_chosen = False
+        self.is_chosen = self.is_first = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
@@ -23,15 +23,17 @@ class _Fields(HTMLParser):
             if given.get("type") not in ("checkbox", "radio") or "checked" in given:
                 self.values.setdefault(name, []).append(given.get("value", ""))
         elif tag == "select":
-            self.select, self.is_chosen = name, False
+            self.select, self.is_chosen, self.is_first = name, False, True
         elif tag == "textarea":
             self.textarea = name
             self.values.setdefault(name, []).append("")
         elif tag == "option" and self.select and not self.is_chosen:
-            if "selected" in given:
-                self.values[self.select], self.is_chosen = [given["value"]], True
-            elif self.select not in self.values:
-                self.values[self.select] = [given["value"]]
+            chosen = self.values.setdefault(self.select, [])
+            if self.is_first:
+                chosen.append(given["value"])
+            elif "selected" in given:
+                chosen[-1] = given["value"]
+            self.is_first, self.is_chosen = False, "selected" in given
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "form":
