@@ -28,6 +28,7 @@ from cdp_site.pages import (
     segment_parts,
     settings_api,
     settings_pages,
+    template_parts,
     trait_pages,
     try_pages,
 )
@@ -53,6 +54,7 @@ urlpatterns = [
     path("segments/+traits/<slug:key>/delete/", trait_pages.trait_delete, name="trait-delete"),
     path("segments/<slug:slug>/uses/", segment_parts.segment_uses, name="segment-uses"),
     path("segments/<slug:slug>/moves/", segment_parts.segment_moves, name="segment-moves"),
+    path("messages/<slug:slug>/uses/", template_parts.template_uses, name="template-uses"),
     path("journeys/<slug:slug>/try/", try_pages.journey_try, name="journey-try"),
     path("journeys/<slug:slug>/why/", try_pages.journey_why, name="journey-why"),
     path("journeys/<slug:slug>/backtest/", backtest_pages.backtest_list, name="backtest-list"),

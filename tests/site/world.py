@@ -12,6 +12,8 @@ from django.urls import reverse
 
 from cdp_site.models import BackTest, BackTestDecision
 from cdp_site.pages.backtest_pages import NOT_PLAYED
+from connectors.domain.template import Wording
+from connectors.models import Template
 from journeys.domain.decision import Outcome
 from journeys.domain.tally import Tally, Told
 from journeys.models import Journey
@@ -79,7 +81,7 @@ class World:
             *(f"/journeys/{self.journey.slug}/{rest}" for rest in JOURNEY_PAGES),
             reverse("backtest-page", args=[self.journey.slug, self.backtest.pk]),
             reverse("connectors:template-list"),
-            reverse("connectors:template-page", args=["t-1"]),
+            *(f"/messages/{rest}" for rest in MESSAGE_PAGES),
             reverse("connectors:delivery-list"),
             *(reverse("connectors:delivery-page", args=[uuid]) for uuid in self.deliveries),
             reverse("connectors:connection-list"),
@@ -100,6 +102,18 @@ SEGMENT_PAGES = (
     "uses/",
     "moves/",
     "build/",
+)
+MESSAGE_PAGES = (
+    "+new/",
+    "+people/?as=§Uwe",
+    "+variables/?event=§Page§",
+    "t-1/",
+    "t-1/?version=1",
+    "t-1/edit/",
+    "t-1/edit/?lang=de",
+    "t-1/publish/",
+    "t-1/uses/",
+    "t-layout/edit/",
 )
 TRAIT_PAGES = ("", "+new/", "tents/", "rfm/", "tents/delete/", "rfm/delete/")
 JOURNEY_PAGES = (
@@ -375,8 +389,27 @@ def _decisions(world: World) -> None:
         )
 
 
+def _templates() -> Template:
+    """A mail with a draft, in two languages, in a layout."""
+    around = "<mjml>{% block content %}{% endblock %}</mjml>"
+    build.template(slug="t-layout", name="§Layout§", kind="layout", subject="", body=around)
+    template = build.template(
+        slug="t-1",
+        name="§Back§",
+        subject="§Still looking?§",
+        preheader="§10§",
+        layout="t-layout",
+        translations={"de": Wording(subject="§Noch da?§")},
+        defaults={"person.plan": "§none§"},
+        sender="§Mia§ <mia@example.com>",
+    )
+    draft = {**template.content, "body": "§{{ person.missing }}", "layout": ""}
+    Template.objects.filter(pk=template.pk).update(draft=draft, revision=1)
+    return template
+
+
 def _deliveries(person: Person, journey: Journey) -> list[UUID]:
-    template = build.template(slug="t-1", name="§Back§", subject="§Still looking?§")
+    template = _templates()
     crm = build.connection(slug="c-1", name="§CRM§")
     made = []
     for state in ("queued", "sending", "sent", "dead", "blocked", "cancelled"):
