@@ -19,6 +19,9 @@ from cdp_site.pages.api_docs import METHODS
 from connectors.domain.call import CALLS
 from connectors.domain.vendor import Action
 from connectors.registry import CHANNELS
+from connectors.rendering import child, shared_renderer
+from connectors.rendering.renderer import SECONDS
+from connectors.services.templates import VARIABLES
 from journeys.domain.decision import Outcome, Refusal
 from journeys.domain.definition import parse_journey
 from journeys.domain.parse.steps import KINDS
@@ -182,6 +185,17 @@ def test_journeys__each_step_outcome_and_refusal_is_explained() -> None:
     assert {refusal.value for refusal in Refusal} <= explained
 
 
+def test_messages__variables() -> None:
+    agree(kept("variables", file=DOCS / "messages.md"), code=VARIABLES)
+
+
+def test_messages__bounds() -> None:
+    told = kept("bounds", file=DOCS / "messages.md", column=1)
+    memory = child.MEMORY_BYTES // 2**20
+
+    assert told == [str(bound) for bound in (child.TEMPLATE_SECONDS, memory, child.LONGEST_OUTPUT, SECONDS)]
+
+
 # -- examples ------------------------------------------------------------------------------------------
 
 EXAMPLES: dict[str, tuple[str, str]] = {
@@ -210,6 +224,14 @@ def test_examples__each_can_be_read(kind: str, text: str) -> None:
                 parse_journey(journey["document"])
         case _:
             pytest.fail(f"nobody knows how to read an example of {kind}")
+
+
+@pytest.mark.parametrize("file", PAGES, ids=lambda file: file.name)
+def test_templates__ask_for_nothing_but_what_there_is(file: Path) -> None:
+    examples = re.findall(r"^```jinja\n(.*?)^```$", file.read_text(), re.MULTILINE | re.DOTALL)
+    read = shared_renderer().read({str(number): text for number, text in enumerate(examples)})
+
+    assert {use.path[0] for use in read.unknown} <= VARIABLES
 
 
 def test_examples__use_every_kind_of_step_and_node() -> None:

@@ -22,7 +22,7 @@ from connectors.models import Template, TemplateVersion
 from connectors.rendering import RenderError, shared_renderer
 
 CONTENT_BLOCK: Final = "content"  # what a layout calls the place of the body
-_KNOWN: Final = frozenset(
+VARIABLES: Final = frozenset(
     {"person", "event", "entry", "journey", "run", "now", "unsubscribe_url", "preferences_url"}
 )
 _MOST_TRIES: Final = 1_000
@@ -146,7 +146,7 @@ def checked(content: Content, *, kind: TemplateKind) -> Content:
             words = gettext("“%(language)s” is no language: write de, or de-AT.")
             raise RenderError(words % {"language": language}, name="language")
     read = shared_renderer().read(texts_of(content))
-    if unknown := next((use for use in read.unknown if use.path[0] not in _KNOWN), None):
+    if unknown := next((use for use in read.unknown if use.path[0] not in VARIABLES), None):
         words = gettext("Line %(line)s: nothing is called “%(name)s” here.")
         raise RenderError(
             words % {"line": unknown.line, "name": unknown.path[0]}, line=unknown.line, name=unknown.text

@@ -33,14 +33,14 @@ def check(document: Mapping[str, Json]) -> Definition:
 def _dangling(document: Mapping[str, Json]) -> Iterator[Fault]:
     """Steps that name a template or a connection that is not there."""
     steps = list(steps_in(document))
-    for key, model, message in (
-        ("template", Template, gettext_noop("there is no template “{slug}”")),
-        ("connection", Connection, gettext_noop("there is no connection “{slug}”")),
-        ("list", Segment, gettext_noop("there is no list “{slug}”")),
-        ("journey", Journey, gettext_noop("there is no journey “{slug}”")),
+    for key, there, message in (
+        ("template", Template.objects.mails().in_force(), gettext_noop("there is no template “{slug}”")),
+        ("connection", Connection.objects.all(), gettext_noop("there is no connection “{slug}”")),
+        ("list", Segment.objects.all(), gettext_noop("there is no list “{slug}”")),
+        ("journey", Journey.objects.all(), gettext_noop("there is no journey “{slug}”")),
     ):
         named = {step.part[key] for step in steps if step.part.get(key)}
-        known = set(model.objects.filter(slug__in=named).values_list("slug", flat=True))
+        known = set(there.filter(slug__in=named).values_list("slug", flat=True))
         for step in steps:
             slug = step.part.get(key)
             if slug and slug not in known:
