@@ -93,10 +93,12 @@ def _kept_out(
         why = why_not(person, journey, at=at or timezone.now(), is_draft=is_draft)
     except JourneyError:
         return None
+    told = () if is_draft else [decision.at for decision in story.decisions]
+    asked, now = asked_lines(why, told=told), reasons(why.tree)
     return {
         "sentence": why_sentence(why),
-        "asked": asked_lines(why),
-        "now": reasons(why.tree),
+        "asked": asked,
+        "now": now if not asked or now != asked[0].why else [],
         "since": why.since,
         "most": MOST_READ if why.is_cut else 0,
     }

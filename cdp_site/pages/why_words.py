@@ -1,6 +1,6 @@
 """Why somebody did not enter a journey, in sentences."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -17,6 +17,8 @@ from cdp_site.pages.timeline.events import fill
 from cdp_site.pages.timeline.phrases import reasons
 from journeys.domain.definition import JourneyError, parse_journey
 from journeys.domain.describe import trigger_summary, trigger_title
+from journeys.domain.entering import EntryDecision
+from profiles.domain.facts import Json
 
 _SENTENCES: Final[Mapping[Obstacle, str]] = {
     Obstacle.NOTHING: gettext_noop("Entered <b>%(journey)s</b> on %(entered)s."),
@@ -63,7 +65,8 @@ class AskedLine:
 def why_sentence(why: WhyNot) -> Markup:
     """Sum the answer up."""
     if why.obstacle is Obstacle.REFUSED:
-        return _asked(why, next(one for one in why.asked if one.decision is not None))
+        refused = next(one.decision for one in why.asked if one.decision is not None)
+        return _decided(why, refused, tree=refused.ledger.tree)
     message = _SENTENCES[why.obstacle]
     if why.obstacle is Obstacle.NOTHING and (why.is_draft or why.last_entered_at is None):
         message = _WOULD
@@ -77,10 +80,16 @@ def why_sentence(why: WhyNot) -> Markup:
     return fill(_(message), {key: said[key] for key in said if f"%({key})s" in message})
 
 
-def asked_lines(why: WhyNot) -> list[AskedLine]:
-    """What came that could have let somebody in, the latest first; what met with the same answer is one."""
+def asked_lines(why: WhyNot, *, told: Collection[datetime] = ()) -> list[AskedLine]:
+    """What came that could have let somebody in, the latest first; what met with the same answer is one.
+
+    Args:
+        told: moments of which the reader is told otherwise, as by the ledger.
+    """
     same: dict[tuple[str, Any], AskedLine] = {}
     for one in why.asked:
+        if one.at in told:
+            continue
         sentence, seen = _asked(why, one), reasons(one.decision.ledger.tree) if one.decision else []
         known = same.get((sentence, repr(seen)))
         line = known or AskedLine(at=one.at, count=0, sentence=sentence, why=seen)
@@ -94,15 +103,13 @@ def _asked(why: WhyNot, one: Asked) -> Markup:
         return fill(_("<b>%(name)s</b> came, but not as the entry asks for it: %(trigger)s"), said)
     if not (one.is_refused or one.has_entered):
         return fill(_(_let_in(why, one)), {"journey": why.journey.name})
-    ledger = one.decision.ledger
-    return decision_sentence(
-        {
-            "outcome": ledger.outcome.value,
-            "reason": ledger.reason,
-            "journey": why.journey.name,
-            "tree": ledger.tree,
-        }
-    )
+    return _decided(why, one.decision)  # the reasons stand below it
+
+
+def _decided(why: WhyNot, decision: EntryDecision, *, tree: Json = None) -> Markup:
+    ledger = decision.ledger
+    said = {"outcome": ledger.outcome.value, "reason": ledger.reason, "journey": why.journey.name}
+    return decision_sentence(said | {"tree": tree} if tree else said)
 
 
 def _let_in(why: WhyNot, one: Asked) -> str:

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from cdp_site.web import Role
@@ -194,6 +195,24 @@ class TestWhy:
         html = service.get(reverse("person-why", args=[world.person.uuid, "third-visit"])).content.decode()
         assert "exactly 3 times" in html
         assert "seen: 3 times" in html
+
+    def test_nothing_is_said_twice(self, service: Client) -> None:
+        """What the ledger tells of, it tells alone; what is asked now is told where it differs."""
+        step = {"id": "x", "kind": "exit"}
+        entry = {"on": {"event": "Cart"}, "if": {"trait": "plan", "op": "is", "value": "gold"}}
+        journey = build.journey(slug="j", document={"language": 1, "entry": entry, "steps": [step]})
+        person = build.person()
+        address = reverse("person-why", args=[person.uuid, "j"])
+        at = timezone.now() - timedelta(hours=1)
+        for hour in range(2):
+            build.event(person=person, name="Cart", at=at - timedelta(hours=hour))
+        html = service.get(address).content.decode()
+        assert html.count("2 times") == 1
+        assert html.count('class="reasons"') == 1
+        build.decision(journey=journey, person=person, at=at, outcome="not_entered", reason="filter")
+        html = service.get(address).content.decode()
+        assert "2 times" not in html
+        assert html.count("its conditions did not hold") == 2  # by the ledger, and an hour before
 
     def test_nothing_decided(self, service: Client) -> None:
         build.journey(slug="welcome")
