@@ -1,5 +1,6 @@
 """Management API of journeys."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,18 +20,23 @@ from cdp_site.web import Role
 from journeys.crowds import progress_of
 from journeys.domain.definition import JourneyError, parse_journey
 from journeys.models import Journey
+from journeys.naming import copy_name, why_kept
 from journeys.queries import numbers_of
 from journeys.services import (
     DraftConflict,
+    InUse,
     NotByApi,
     PeopleInside,
     PeopleLeaving,
     SlugTaken,
     WrongState,
     create_journey,
+    delete_journey,
+    duplicate_journey,
     enter_people,
     pause_journey,
     publish_journey,
+    rename_journey,
     resume_journey,
     save_draft,
     stop_journey,
@@ -53,6 +59,11 @@ class JourneyChange(serializers.Serializer[Any]):
     revision = serializers.IntegerField(
         required=False, help_text="The draft's revision that was read; another one is refused with 409."
     )
+
+
+class CopyInput(serializers.Serializer[Any]):
+    slug = serializers.SlugField(max_length=80, required=False, help_text="One after the name by default.")
+    name = serializers.CharField(max_length=120, required=False, help_text="“Copy of …” by default.")
 
 
 class PublishInput(serializers.Serializer[Any]):
@@ -173,7 +184,7 @@ class JourneyList(APIView):
 
 
 class JourneyDetail(APIView):
-    """Show a journey, or change its draft."""
+    """Show a journey, change its draft or its name, or delete one that was never published."""
 
     permission_classes = _PERMISSIONS
 
@@ -184,23 +195,56 @@ class JourneyDetail(APIView):
     @extend_schema(request=JourneyChange, responses=JourneyOutput)
     def patch(self, request: Request, slug: str) -> Response:
         data = _valid(JourneyChange(data=request.data))
-        journey = journey_or_404(slug)
-        document = data.get("document", journey.draft)
         try:
-            parse_journey(document)
-            save_draft(
-                slug,
-                document=document,
-                revision=data.get("revision", journey.draft_revision),
-                actor=actor_of(request),
-                now=timezone.now(),
-                name=data.get("name"),
-            )
+            _change(journey_or_404(slug), data, actor=actor_of(request))
         except JourneyError as error:
             return _faulty(error)
         except DraftConflict as error:
             raise _stale(error) from error
         return Response(JourneyOutput(journey_or_404(slug)).data)
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, slug: str) -> Response:
+        try:
+            delete_journey(slug, actor=actor_of(request))
+        except Journey.DoesNotExist as error:
+            raise Http404 from error
+        except InUse as error:
+            raise JourneyConflict(why_kept(error)) from error
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+def _change(journey: Journey, data: Mapping[str, Any], *, actor: str) -> None:
+    now, revision, name = timezone.now(), data.get("revision"), data.get("name")
+    if "document" not in data:
+        new = journey.name if name is None else name
+        rename_journey(journey.slug, name=new, actor=actor, now=now, revision=revision)
+        return
+    parse_journey(data["document"])
+    save_draft(
+        journey.slug,
+        document=data["document"],
+        revision=journey.draft_revision if revision is None else revision,
+        actor=actor,
+        now=now,
+        name=name,
+    )
+
+
+class JourneyCopy(APIView):
+    """Make a new draft of a journey's draft."""
+
+    permission_classes = _PERMISSIONS
+
+    @extend_schema(request=CopyInput, responses={201: JourneyOutput})
+    def post(self, request: Request, slug: str) -> Response:
+        data = _valid(CopyInput(data=request.data))
+        name = data.get("name") or copy_name(journey_or_404(slug).name)
+        try:
+            made = duplicate_journey(slug, name=name, actor=actor_of(request), new_slug=data.get("slug", ""))
+        except SlugTaken as error:
+            raise serializers.ValidationError({"slug": [_("Another journey has this slug.")]}) from error
+        return Response(JourneyOutput(journey_or_404(made.slug)).data, status=status.HTTP_201_CREATED)
 
 
 class JourneyPublish(APIView):

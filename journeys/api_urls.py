@@ -10,6 +10,7 @@ app_name = "journeys_api"
 urlpatterns = [
     path("api/v1/journeys/", api.JourneyList.as_view(), name="journey-list"),
     path("api/v1/journeys/<slug:slug>/", api.JourneyDetail.as_view(), name="journey-detail"),
+    path("api/v1/journeys/<slug:slug>/duplicate/", api.JourneyCopy.as_view(), name="journey-copy"),
     path("api/v1/journeys/<slug:slug>/publish/", api.JourneyPublish.as_view(), name="journey-publish"),
     path("api/v1/journeys/<slug:slug>/pause/", api.JourneyPause.as_view(), name="journey-pause"),
     path("api/v1/journeys/<slug:slug>/resume/", api.JourneyResume.as_view(), name="journey-resume"),

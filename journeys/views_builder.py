@@ -5,12 +5,10 @@ the page itself.
 """
 
 from collections.abc import Mapping
-from typing import Final
 
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils import timezone
-from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -21,8 +19,9 @@ from journeys.domain.outline import Document
 from journeys.domain.parse import JourneyError
 from journeys.forms import ENTRY_SHAPES
 from journeys.models import Journey
+from journeys.naming import LONGEST_NAME
 from journeys.queries import journey_lines
-from journeys.services import DraftConflict, SlugTaken, create_journey, save_draft, undo_draft
+from journeys.services import DraftConflict, create_named, save_draft, undo_draft
 from journeys.views_answers import (
     PAGE,
     address,
@@ -38,8 +37,6 @@ from journeys.views_answers import (
 )
 from segments.forms import BadForm, ConditionEditor
 
-_MOST_TRIES: Final = 1_000
-
 
 @staff_page()
 @require_safe
@@ -52,7 +49,7 @@ def journey_list(request: StaffRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def journey_new(request: StaffRequest) -> HttpResponse:
     """Ask for a name and what a journey begins with; a POST makes it."""
-    name = request.POST.get("name", "").strip()[:120]
+    name = request.POST.get("name", "").strip()[:LONGEST_NAME]
     kind = request.POST.get("entry", "event")
     context = {"name": name, "kind": kind, "shapes": ENTRY_SHAPES}
     if request.method != "POST":
@@ -62,22 +59,10 @@ def journey_new(request: StaffRequest) -> HttpResponse:
             request, "journeys/journey_new.html", context | {"error": _("Give the journey a name.")}
         )
     try:
-        journey = _create(name, fresh_journey(kind), actor=request.user.get_username())
+        journey = create_named(request.user.get_username(), name=name, document=fresh_journey(kind))
     except NotThere:
         return unreadable()
     return HttpResponseRedirect(address(journey.slug, part="@entry"))
-
-
-def _create(name: str, document: Document, *, actor: str) -> Journey:
-    """Create a journey under a slug after its name that no other has."""
-    start = slugify(name)[:70].strip("-_") or "journey"
-    for number in range(1, _MOST_TRIES):
-        slug = start if number == 1 else f"{start}-{number}"
-        try:
-            return create_journey(actor, slug=slug, name=name, document=document)
-        except SlugTaken:
-            continue
-    raise SlugTaken(start)
 
 
 @staff_page()

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Final
 
 from django.db import IntegrityError, transaction
+from django.utils.text import slugify
 
 from journeys.domain.definition import LANGUAGE
 from journeys.domain.parse.storing import storable
@@ -11,6 +13,8 @@ from journeys.drafts import remember, swapped
 from journeys.models import Journey
 from journeys.services.recording import record_change
 from profiles.domain.facts import Json
+
+_MOST_TRIES: Final = 1_000
 
 
 class SlugTaken(Exception):
@@ -30,8 +34,13 @@ class DraftConflict(Exception):
         self.revision = revision  # of the draft as it is now
 
 
-def create_journey(actor: str, *, slug: str, name: str, document: Mapping[str, Json]) -> Journey:
+def create_journey(
+    actor: str, *, slug: str, name: str, document: Mapping[str, Json], source: str = ""
+) -> Journey:
     """Create a journey that only has a draft.
+
+    Args:
+        source: slug of the journey it is a copy of.
 
     Raises:
         SlugTaken: another journey has the slug.
@@ -42,10 +51,32 @@ def create_journey(actor: str, *, slug: str, name: str, document: Mapping[str, J
     try:
         with transaction.atomic():
             journey = Journey.objects.create(slug=slug, name=name, draft=draft)
-            record_change(actor, "journey.create", journey, after={"name": name})
+            after = {"name": name, "copy_of": source} if source else {"name": name}
+            record_change(actor, "journey.create", journey, after=after)
     except IntegrityError as error:
         raise SlugTaken(slug) from error
     return journey
+
+
+def create_named(
+    actor: str, *, name: str, document: Mapping[str, Json], slug: str = "", source: str = ""
+) -> Journey:
+    """Create a journey under a slug after its name that no other has, or under the one that is given.
+
+    Raises:
+        SlugTaken: another journey has the given slug.
+        JourneyError: the document cannot be stored.
+    """
+    if slug:
+        return create_journey(actor, slug=slug, name=name, document=document, source=source)
+    start = slugify(name)[:70].strip("-_") or "journey"
+    for number in range(1, _MOST_TRIES):
+        free = start if number == 1 else f"{start}-{number}"
+        try:
+            return create_journey(actor, slug=free, name=name, document=document, source=source)
+        except SlugTaken:
+            continue
+    raise SlugTaken(start)
 
 
 @transaction.atomic

@@ -1,16 +1,16 @@
 """Make a draft from a journey to start from."""
 
-import secrets
 from datetime import datetime
 from itertools import count
-from typing import Any, Final
+from typing import Final
 
 from connectors.domain.template import Content
 from connectors.models import Connection, Template
 from connectors.services import TemplateDraft, save_template
-from journeys.domain.outline import steps_in
+from journeys.domain.editing import copied_journey
 from journeys.models import Journey
 from journeys.services.drafts import SlugTaken, create_journey
+from journeys.services.keeping import fresh_salt
 from journeys.starters import TEXTS, Starter, needs_of
 
 NO_CONNECTION: Final = "crm"  # the slug that the draft names where there is no connection to take its actions
@@ -18,7 +18,7 @@ NO_CONNECTION: Final = "crm"  # the slug that the draft names where there is no 
 
 def start_journey(starter: Starter, *, actor: str, now: datetime) -> Journey:
     """Make the draft, and the templates it names that are not there yet."""
-    document = _with_own_lots(starter.document(crm_connection()))
+    document = copied_journey(starter.document(crm_connection()), salt=fresh_salt)
     slugs = needs_of(document).templates
     there = set(Template.objects.filter(slug__in=slugs).values_list("slug", flat=True))
     for slug in slugs:
@@ -36,15 +36,6 @@ def start_journey(starter: Starter, *, actor: str, now: datetime) -> Journey:
         except SlugTaken:  # also where somebody was faster
             continue
     raise AssertionError("numbers do not end")
-
-
-def _with_own_lots(document: dict[str, Any]) -> dict[str, Any]:
-    """Let each split draw anew: else whoever one journey holds out would be held out by all."""
-    for written in steps_in(document):
-        step: Any = written.part
-        if step["kind"] == "split":
-            step["salt"] = f"{step['id']}-{secrets.token_hex(3)}"
-    return document
 
 
 def crm_connection() -> str:

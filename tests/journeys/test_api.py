@@ -8,7 +8,7 @@ from cdp_site.models import AuditEntry
 from cdp_site.web import Role
 from journeys.models import EntryDue, Journey
 from tests import build
-from tests.journeys.documents import Document, journey, send, wait
+from tests.journeys.documents import Document, go_to, journey, send, split, wait
 
 pytestmark = pytest.mark.django_db
 
@@ -31,6 +31,10 @@ class Api:
     def patch(self, path: str, body: Body, *, status: int = 200) -> Body:
         response = self.client.patch(f"/api/v1/journeys/{path}", body, content_type="application/json")
         return self.answered(response, status)
+
+    def delete(self, path: str, *, status: int = 204) -> Body:
+        response = self.client.delete(f"/api/v1/journeys/{path}")
+        return {} if response.status_code == status == 204 else self.answered(response, status)
 
     def answered(self, response: Any, status: int) -> Body:
         assert response.status_code == status, response.content
@@ -87,12 +91,6 @@ def test_change__of_an_older_draft(api: Api) -> None:
     assert api.get("cart/")["document"]["steps"][0]["id"] == "b"
 
 
-def test_change__name_alone(api: Api) -> None:
-    api.post(body=cart(), status=201)
-    changed = api.patch("cart/", {"name": "Abandoned cart"})
-    assert (changed["name"], changed["document"]) == ("Abandoned cart", journey())
-
-
 def test_change__refuses_an_unsound_document(api: Api) -> None:
     api.post(body=cart(), status=201)
     problem = api.patch("cart/", {"document": {"entry": {}}}, status=400)
@@ -135,7 +133,7 @@ def test_publish__tells_how_far_a_crowd_is(api: Api) -> None:
 
 def test_publish__of_an_older_draft(api: Api) -> None:
     api.post(body=cart(), status=201)
-    api.patch("cart/", {"name": "Abandoned cart"})
+    api.patch("cart/", {"document": journey(steps=[wait("b")])})
     api.post("cart/publish/", {"revision": 1}, status=409)
 
 
@@ -203,3 +201,47 @@ def test_enter__a_journey_that_begins_otherwise(api: Api) -> None:
 def test_enter__takes_the_role(api: Api) -> None:
     api.post(body=cart(journey(entry={"on": {"api": True}})), status=201)
     Api(Role.SERVICE).post("cart/enter/", {"people": []}, status=403)
+
+
+def test_rename__draft_and_address_stay(api: Api) -> None:
+    api.post(body=cart(), status=201)
+    unsound = journey(steps=[])
+    Journey.objects.update(draft=unsound)
+    renamed = api.patch("cart/", {"name": "Basket"})
+    assert (renamed["name"], renamed["slug"], renamed["revision"]) == ("Basket", "cart", 1)
+    assert renamed["document"] == unsound
+    entry = AuditEntry.objects.get(verb="journey.rename")
+    assert (entry.before, entry.after) == ({"name": "Cart"}, {"name": "Basket"})
+    assert "revision 1" in api.patch("cart/", {"name": "x", "revision": 7}, status=409)["detail"]
+
+
+def test_duplicate__is_a_draft_that_draws_anew(api: Api) -> None:
+    steps = [split("p", variants={"A": (50, []), "B": (50, [])})]
+    api.post(body=cart(journey(steps=steps)), status=201)
+    api.post("cart/publish/")
+    made = api.post("cart/duplicate/", status=201)
+    assert (made["slug"], made["name"], made["state"]) == ("copy-of-cart", "Copy of Cart", "draft")
+    (one,) = made["document"]["steps"]
+    assert one["salt"] != "spring"
+    assert {**one, "salt": "spring"} == steps[0]
+    named = api.post("cart/duplicate/", {"slug": "basket", "name": "Basket"}, status=201)
+    assert (named["slug"], named["name"]) == ("basket", "Basket")
+    api.post("cart/duplicate/", {"slug": "basket"}, status=400)
+    api.post("gone/duplicate/", status=404)
+
+
+def test_delete__drafts_alone(api: Api) -> None:
+    api.post(body=cart(), status=201)
+    leading = build.journey(
+        slug="other", name="Other", state="draft", document=journey(steps=[go_to(slug="cart")])
+    )
+    assert "Other" in api.delete("cart/", status=409)["detail"]
+    leading.delete()
+    api.delete("cart/")
+    api.delete("cart/", status=404)
+    entry = AuditEntry.objects.get(verb="journey.delete")
+    assert entry.before == {"name": "Cart", "document": journey()}
+    api.post(body=cart(), status=201)
+    api.post("cart/publish/")
+    api.post("cart/stop/")
+    assert "what it did is kept" in api.delete("cart/", status=409)["detail"]

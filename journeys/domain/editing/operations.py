@@ -233,6 +233,19 @@ def _share_out(split: Any) -> None:
         way["share"] = share if parts == 1 else share / parts
 
 
+def copied_journey(document: Document, *, salt: Callable[[str], str]) -> dict[str, Any]:
+    """The document for a journey of its own: each split draws anew.
+
+    Else whoever one journey holds out would be held out by both.
+    """
+    result = _copied(document)
+    for step in steps_in(result):
+        target: Any = step.part
+        if target.get("kind") == "split":
+            target["salt"] = salt(str(target.get("id")))
+    return result
+
+
 def with_ids(document: Document, *, new_id: NewId) -> dict[str, Any]:
     """The document with an id for each step that has none that a step can have, or another's."""
     result = _copied(document)
