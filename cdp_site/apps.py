@@ -1,7 +1,9 @@
 from django.apps import AppConfig
 from django.core.checks import Tags, register
+from django.db.backends.signals import connection_created
 
 from cdp_site.checks import check_database
+from cdp_site.instants import read_instants_fast
 
 
 class SiteConfig(AppConfig):
@@ -10,3 +12,4 @@ class SiteConfig(AppConfig):
 
     def ready(self) -> None:
         register(check_database, Tags.database)
+        connection_created.connect(read_instants_fast)

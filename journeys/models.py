@@ -97,7 +97,7 @@ class RunQuerySet(models.QuerySet["Run"]):
 class Run(models.Model):
     """One person's way through one version. The row is the queue: `due_at` says when to look again."""
 
-    journey = models.ForeignKey(Journey, on_delete=models.CASCADE, related_name="runs")
+    journey = models.ForeignKey(Journey, on_delete=models.CASCADE, related_name="runs", db_index=False)
     version = models.ForeignKey(JourneyVersion, on_delete=models.CASCADE, related_name="runs")
     person = models.ForeignKey(
         "profiles.Person", on_delete=models.CASCADE, db_constraint=False, db_index=False

@@ -85,7 +85,7 @@ class MembershipQuerySet(models.QuerySet["Membership"]):
 class Membership(models.Model):
     """A stay in a segment: entered, perhaps left, and why. A return is a new row."""
 
-    segment = models.ForeignKey(Segment, on_delete=models.CASCADE, related_name="memberships")
+    segment = models.ForeignKey(Segment, on_delete=models.CASCADE, related_name="memberships", db_index=False)
     person = models.ForeignKey(
         "profiles.Person", on_delete=models.CASCADE, db_constraint=False, db_index=False
     )

@@ -5,6 +5,7 @@ them that way would take an hour. More than half of the events lie in the last n
 twentieth is an order.
 """
 
+import math
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -95,7 +96,7 @@ def fill(events: int, *, tell: Callable[[str], None]) -> datetime:
         tell(f"{min(begun + _CHUNK, events):,} of {events:,} events")
     with connection.cursor() as cursor:
         cursor.execute(_TOTALS_SQL)
-    note_times(limit=PEOPLE)
+    note_times(seconds=math.inf)
     with connection.cursor() as cursor:
         cursor.execute("VACUUM (ANALYZE) profiles_event")
         cursor.execute("VACUUM (ANALYZE) profiles_person")

@@ -78,6 +78,10 @@ class Walk:
 
     def _person_wide_marks(self, item: Arrived) -> frozenset[RuleId]:
         """Rules that a trait, consent, identity or merge of this message may concern."""
+        resolution = item.resolution
+        is_linked = resolution is not None and bool(resolution.links or resolution.merges)
+        if not (item.traits or item.consent or item.time_zone or is_linked):
+            return _NOTHING  # as most are
         reading = self.rules.readers
         found: set[RuleId] = set()
         if item.traits:
@@ -86,7 +90,6 @@ class Walk:
             found |= reading.of_consents(item.consent)
         if item.time_zone and item.time_zone != self.changes.states[item.person].time_zone:
             found |= reading.zone
-        resolution = item.resolution
         if resolution and resolution.links:
             found |= reading.of_identities(kind for (kind, _), _ in resolution.links)
         if resolution and resolution.merges:
@@ -163,9 +166,10 @@ class Walk:
         self.decider.absorb(old=merge.old, new=merge.new, now=now)
 
     def _apply(self, item: Arrived, state: PersonState, stimuli: list[Stimulus]) -> None:
-        state.keys |= frozenset(key for key, _ in item.resolution.links) if item.resolution else frozenset()
         if item.resolution and item.resolution.links:
-            stimuli.append(IdentityStimulus(kinds=frozenset(key[0] for key, _ in item.resolution.links)))
+            keys = frozenset(key for key, _ in item.resolution.links)
+            state.keys |= keys
+            stimuli.append(IdentityStimulus(kinds=frozenset(kind for kind, _ in keys)))
         zone = state.time_zone
         if (
             item.time_zone

@@ -115,7 +115,9 @@ def occasion(
     Args:
         cause: the message that brought it about; it does not count as having come since.
     """
-    told = json.dumps([name, str(facts.uuid), at.isoformat(), properties], sort_keys=True, default=str)
+    told = f"{name} {facts.uuid} {at.isoformat()}"
+    if properties:
+        told += json.dumps(properties, sort_keys=True, default=str)
     return Event(
         name=name,
         ts=cause.ts if cause else at,

@@ -77,17 +77,24 @@ class Runs:
     _ids: Iterator[int] | None = None
 
     def load(self, people: Collection[int]) -> None:
-        """Read the open runs of these people; they must be locked."""
+        """Read the open runs of these people; they must be locked.
+
+        Person by person (OFFSET keeps the planner from joining): while a crowd enters, its statistics are
+        of before, and it would read all open runs for each portion.
+        """
         if not people or not self.versions:
             return
         with connection.cursor() as cursor:
             cursor.execute(
                 """
-                SELECT id, person_id, origin_person_id, version_id, key, entered_at, entry::text,
-                       state::text, due_at
-                  FROM journeys_run
-                 WHERE person_id = ANY(%s) AND ended_at IS NULL AND version_id = ANY(%s)
-                 ORDER BY entered_at, id
+                SELECT run.*
+                  FROM unnest(%s::bigint[]) AS who(id) CROSS JOIN LATERAL (
+                       SELECT id, person_id, origin_person_id, version_id, key, entered_at, entry::text,
+                              state::text, due_at
+                         FROM journeys_run
+                        WHERE person_id = who.id AND ended_at IS NULL AND version_id = ANY(%s)
+                       OFFSET 0) AS run
+                 ORDER BY run.entered_at, run.id
                 """,
                 [sorted(people), sorted(self.versions)],
             )

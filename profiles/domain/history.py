@@ -44,7 +44,8 @@ class PersonState:
     events: dict[str, list[Event]] = field(default_factory=dict)
     is_new: bool = False
     has_values: bool = False  # traits and consent were read
-    is_changed: bool = False  # traits, consent, zone or locale need writing
+    is_seen: bool = False  # first or last sight, zone or locale need writing
+    is_changed: bool = False  # traits or consent, and with them a zone
 
     @property
     def email(self) -> str:
@@ -57,6 +58,7 @@ class PersonState:
         """Widen the time between first and last sight."""
         self.first_seen_at = min(self.first_seen_at, at)
         self.last_seen_at = max(self.last_seen_at, at)
+        self.is_seen = True
 
     def set_trait(self, key: str, value: Json, *, micros: int, arrival: int = 0) -> tuple[bool, Json]:
         """Take one trait, None to remove it.

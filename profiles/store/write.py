@@ -25,7 +25,7 @@ def write_changes(changes: Changes) -> None:
     new = [state for state in changes.states.values() if state.is_new and state.person_id not in gone]
     old = [state for state in changes.states.values() if not state.is_new and state.person_id not in gone]
     _insert_persons(new)
-    _update_persons(old)
+    _update_persons([state for state in old if state.is_seen or state.is_changed])
     if changes.crowd is not None:
         _write_identities(changes, changes.crowd)
         _search_terms(changes, changes.crowd)

@@ -57,13 +57,9 @@ def _turning(rows: Rows, leaf: Leaf) -> Iterator[Composable]:
             yield SQL("SELECT id FROM profiles_person WHERE traits ? {}").format(Literal(leaf.path[0]))
         case HasBeen():
             yield from _of_history(leaf)
-        case InSegment() if isinstance(leaf.during, Last | BeforeLast):
-            yield SQL("SELECT person_id FROM segments_membership WHERE segment_id = {}").format(
-                rows.segment_id(leaf.slug)
-            )
-        case (
-            TraitTest() | InSegment() | OnList() | InBucket() | ConsentIs() | IdentityKnown() | ContextTest()
-        ):
+        case InSegment() | OnList():
+            yield _of_stays(rows, leaf)
+        case TraitTest() | InBucket() | ConsentIs() | IdentityKnown() | ContextTest():
             return
         case _:
             assert_never(leaf)
@@ -89,6 +85,20 @@ def _had_since(rows: Rows, name: str, since: datetime) -> Composable:
         " LEFT JOIN profiles_personoverride AS o ON o.old_person_id = e.person_id"
         " WHERE {named} AND e.ts > {since}"
     ).format(named=rows.named([name]), since=at(since))
+
+
+def _of_stays(rows: Rows, leaf: InSegment | OnList) -> Composable:
+    """Stays that a window moves over, or that another machine's clock began or ended ahead of this one."""
+    segment, now = rows.segment_id(leaf.slug), at(rows.scope.now)
+    if isinstance(leaf, OnList):
+        return SQL(
+            "SELECT person_id FROM segments_manual"
+            " WHERE segment_id = {segment} AND (at > {now} OR ended_at > {now})"
+        ).format(segment=segment, now=now)
+    stays = SQL("SELECT person_id FROM segments_membership WHERE segment_id = {}").format(segment)
+    if isinstance(leaf.during, Last | BeforeLast):
+        return stays
+    return stays + SQL(" AND (entered_at > {now} OR left_at > {now})").format(now=now)
 
 
 def _had_ever(rows: Rows, leaf: EventCount | EventTotal | EventHad | SequenceStep) -> Composable:

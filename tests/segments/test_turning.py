@@ -1,5 +1,7 @@
 """A build asks only those whose answer the clock may change: it leaves out nobody who has a moment."""
 
+from datetime import timedelta
+
 import pytest
 from django.db import connection, transaction
 from hypothesis import HealthCheck, given, settings
@@ -47,6 +49,20 @@ def test_turning__leaves_out_nobody_who_has_a_moment(data: st.DataObject) -> Non
 test_turning__leaves_out_nobody_at_length = pytest.mark.django_db(
     at_length(test_turning__leaves_out_nobody_who_has_a_moment, examples=600)
 )
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("document", [{"list": "vip"}, {"segment": "vip", "is": "member"}])
+def test_turning__by_a_clock_that_is_ahead(document: dict[str, str]) -> None:
+    """Two machines' clocks differ: what one ended a moment ahead of the other is still to end."""
+    stay = (timedelta(0), -timedelta(microseconds=1))
+    member = worlds.Member(lists=(("vip", *stay, True),), stays=(("vip", *stay),))
+    people = store([worlds.Member(), member])
+    query = turning_query(parse_condition(document), scope_at(NOW, is_past=False))
+    assert query is not None
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        assert [row[0] for row in cursor.fetchall()] == [people[1]]
 
 
 @pytest.mark.django_db

@@ -82,7 +82,7 @@ def test_drain__a_message_counts_once() -> None:
 def test_drain__forgets_the_times_of_what_it_counts_up() -> None:
     put(page("d1", messageId="m1"), source=browser())
     drain()
-    note_times(limit=10)
+    note_times(seconds=9)
     assert PersonTotal.objects.get().times == [Event.objects.get().ts]
     put(page("d1", messageId="m2"), source=browser())
     drain()
