@@ -20,12 +20,12 @@ from django.db import ProgrammingError, connection
 from django.utils.translation import gettext as _
 from psycopg.errors import InsufficientPrivilege
 
-from cdp_site.bench import backtest, clock, drain, ingest, journeys, latency, segments
+from cdp_site.bench import backtest, clock, drain, ingest, journeys, latency, mails, segments
 from cdp_site.bench.running import Missed
 from cdp_site.demo.client import Unexpected
 from cdp_site.processes.parent import die_with_parent
 
-PARTS = ("ingest", "drain", "latency", "journeys", "backtest", "clock", "segments", "matching")
+PARTS = ("ingest", "drain", "latency", "journeys", "backtest", "clock", "segments", "matching", "mails")
 _DATABASE = "wayfare_bench"
 _INSIDE = "WAYFARE_BENCH_INSIDE"  # set for the inner process: the outer one's id
 _DROPS = 60  # tries to drop the database, a second apart
@@ -91,6 +91,7 @@ class Command(BaseCommand):
             "segments": (_("Segments: everybody counted"), self._counts),
             "few": (_("Segments: some people asked"), segments.measure_few),
             "matching": (_("Live rules matched"), segments.measure_matching),
+            "mails": (_("Mails"), mails.measure),
         }
         try:
             for part, (title, measure) in measures.items():
