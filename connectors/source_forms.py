@@ -13,6 +13,8 @@ from connectors.source_services import SourceDraft
 KIND_LABELS = {
     SourceKind.HTTP: _("Web site, app or back end, by SDK"),
     SourceKind.CRM: _("CRM, by its signed callbacks"),
+    SourceKind.HUBSPOT: _("HubSpot, by its webhooks"),
+    SourceKind.PIPEDRIVE: _("Pipedrive, by its webhooks"),
     SourceKind.STANDARD_WEBHOOK: _("Another system, by signed webhooks"),
 }
 TRUST_LABELS = {
@@ -34,6 +36,17 @@ class SourceForm(forms.Form):
         help_text=_("Messages of a public source never merge two known customers."),
     )
 
+    secret = forms.CharField(
+        label=_("Secret"),
+        max_length=500,
+        required=False,
+        widget=forms.PasswordInput(render_value=False, attrs={"autocomplete": "off"}),
+        help_text=_(
+            "Of systems that send webhooks: HubSpot's is the client secret of its app. "
+            "Left empty, one is made; Pipedrive takes it as the password."
+        ),
+    )
+
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
         if not slugify(name):
@@ -48,4 +61,5 @@ class SourceForm(forms.Form):
             name=data["name"],
             kind=SourceKind(data["kind"]),
             trust=data["trust"],
+            secret=data["secret"].strip(),
         )

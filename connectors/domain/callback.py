@@ -23,6 +23,7 @@ ECHOES = {
     "create_task": {"task.created"},
     "add_note": {"note.created"},
     "upsert_contact": {"contact.created", "contact.updated"},
+    "update_field": {"contact.created", "contact.updated"},
 }
 
 
@@ -44,6 +45,8 @@ class Callback:
     identifiers: Mapping[str, str]  # those given, by the names in IDENTIFIERS
     traits: Mapping[str, Json] = field(default_factory=dict)
     properties: Mapping[str, Json] = field(default_factory=dict)
+    # Fields of the other system by their names there, where the traits have names of ours.
+    changed: Mapping[str, Json] = field(default_factory=dict)
 
     @property
     def delivery_id(self) -> UUID | None:
@@ -88,10 +91,14 @@ def is_echo(callback: Callback, *, action: str, sent: Mapping[str, Json]) -> boo
 
     Args:
         action: of the delivery.
-        sent: its fields as they went out; a trait with another value is news, not an echo.
+        sent: its fields as they went out; one with another value is news, not an echo.
     """
     if callback.type not in ECHOES.get(action, set()):
         return False
+    # Some systems make a text of everything.
+    told = {key: str(value) for key, value in callback.changed.items()}
+    if told:
+        return all(key in sent and str(sent[key]) == value for key, value in told.items())
     return all(key in sent and sent[key] == value for key, value in callback.traits.items())
 
 

@@ -11,6 +11,8 @@ class SourceKind(StrEnum):
 
     HTTP = "http"  # SDKs and the snippet, by write key
     CRM = "crm"  # a CRM's signed callbacks
+    HUBSPOT = "hubspot"  # the webhooks of a HubSpot app
+    PIPEDRIVE = "pipedrive"  # those of a Pipedrive account, version 2
     STANDARD_WEBHOOK = "standard_webhook"  # any other system that signs as Standard Webhooks say
 
     @property

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from connectors.domain.callback import Callback, is_echo
+from connectors.domain.vendor import ON_CONTACTS
 from connectors.models import Delivery, Source
 from connectors.queries import survivor_of
 from connectors.source_services import note_messages
@@ -21,8 +22,7 @@ from profiles.models import Identity
 from profiles.services import accept, accept_messages
 
 # The word before the point of a callback's type, for things that our deliveries make.
-_OUR_THINGS = {"deal": "create_deal", "task": "create_task", "note": "add_note"}
-_CONTACT = "upsert_contact"
+_OUR_THINGS = {"deal": "create_deal", "task": "create_task", "call": "create_task", "note": "add_note"}
 
 
 class Taken(Enum):
@@ -31,6 +31,7 @@ class Taken(Enum):
     STORED = "stored"
     ECHO = "echo"  # our own write, reported back: nothing has happened
     KEPT_ASIDE = "kept_aside"  # nobody can tell whom it speaks of; see the dead letters
+    OF_NOBODY = "of_nobody"  # it concerns nobody we know, as most of what a vendor tells
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,16 +42,26 @@ class _Naming:
     fault: Fault | None = None
 
 
-def take_callback(source: Source, callback: Callback, *, message_id: str, received_at: datetime) -> Taken:
+def take_callback(
+    source: Source,
+    callback: Callback,
+    *,
+    message_id: str,
+    received_at: datetime,
+    is_about_all: bool = False,
+) -> Taken:
     """Put a callback into the inbox as an event of its person, and its traits as theirs.
 
     Args:
         message_id: the same whenever the same thing is told again.
+        is_about_all: the system tells of everybody it has; those we do not know are no fault.
     """
     delivery = _delivery(source, callback)
     if delivery is not None and is_echo(callback, action=delivery.action, sent=_sent_fields(delivery)):
         return Taken.ECHO
     naming = _naming(source, callback, delivery=delivery)
+    if is_about_all and not _names_somebody(source, callback, delivery=delivery):
+        return Taken.OF_NOBODY
     messages = _messages(callback, naming=naming, message_id=_bounded(message_id))
     if naming.fault is not None:
         _keep_aside(source, messages, fault=naming.fault, received_at=received_at)
@@ -72,12 +83,14 @@ def _delivery(source: Source, callback: Callback) -> Delivery | None:
     thing = _OUR_THINGS.get(callback.type.partition(".")[0])
     object_id = callback.identifiers.get("object_id")
     if object_id is not None:
-        return ours.filter(external_id=object_id, action__in=_OUR_THINGS.values()).first()
+        # A deal and a task may have one number.
+        actions = [thing] if thing else list(_OUR_THINGS.values())
+        return ours.filter(external_id=object_id, action__in=actions).first()
     contact = callback.identifiers.get("external_id")
     if contact is None:
         return None
     if callback.type.startswith("contact."):
-        return ours.filter(external_id=contact, action=_CONTACT).first()
+        return ours.filter(external_id=contact, action__in=ON_CONTACTS).first()
     if thing is not None and not _is_held(source.slug, contact):
         return ours.filter(external_id=contact, action=thing).first()
     return None
@@ -104,6 +117,12 @@ def _naming(source: Source, callback: Callback, *, delivery: Delivery | None) ->
     if externals:
         fields["context"] = {"externalIds": externals}
     return _Naming(fields=fields, fault=None if fields else _fault(given))
+
+
+def _names_somebody(source: Source, callback: Callback, *, delivery: Delivery | None) -> bool:
+    """Tell whether a callback speaks of a person who is known already."""
+    contact = callback.identifiers.get("external_id")
+    return delivery is not None or (contact is not None and _is_held(source.slug, contact))
 
 
 def _is_thing(callback: Callback, *, delivery: Delivery | None) -> bool:
@@ -160,9 +179,13 @@ def _keep_aside(
 
 
 def _sent_fields(delivery: Delivery) -> dict[str, Any]:
-    body = (delivery.rendered or {}).get("body")
-    fields = json.loads(body).get("fields") if body else None
-    return fields if isinstance(fields, dict) else {}
+    """The fields that a delivery told the system, under their names there."""
+    rendered = delivery.rendered or {}
+    if (body := rendered.get("body")) is not None:
+        fields = json.loads(body).get("fields")
+        return fields if isinstance(fields, dict) else {}
+    contact = rendered.get("contact") or {}
+    return {**contact.get("fields", {}), **rendered.get("fields", {})}
 
 
 def _is_held(kind: str, value: str) -> bool:
