@@ -70,6 +70,8 @@ _AROUND: Final = range(-16, 17)  # quarters: no clock is set by more than four h
 def next_change(condition: Condition, facts: Facts, now: datetime) -> datetime | None:
     """The earliest moment after `now` at which the answer can change without a new message."""
     due = [(found, leaf) for leaf in leaves(condition) if (found := _leaf_turn(leaf, facts, now)) is not None]
+    if not due:
+        return None  # as for most
     answer = holds(condition, facts, now)
     at = None
     for _ in range(MOST_STEPS):

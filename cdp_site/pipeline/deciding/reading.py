@@ -57,7 +57,9 @@ def load_facts(
     """
     rules, states = desk.rules, desk.states
     asked = {person: _asked_of(desk, person, some, until=until) for person, some in marked.items()}
-    needs = {person: rules.needs_of(some) for person, some in asked.items()}
+    # Many are asked the same.
+    needs_of = {some: rules.needs_of(some) for some in set(asked.values())}
+    needs = {person: needs_of[some] for person, some in asked.items()}
     for person, reads in needs.items():
         desk.watched[person] = wanted_names(reads)
     old = [person for person in marked if not states[person].is_new]
@@ -67,7 +69,7 @@ def load_facts(
     if rules.computed:
         desk.computed_dues.load(old)
     timers = [at for person in old if (at := next_due(desk, person)) is not None]
-    everything = reduce(Reads.__or__, needs.values(), Reads())
+    everything = reduce(Reads.__or__, needs_of.values(), Reads())
     store.load_values(states, [person for person in old if not states[person].has_values])
     store.load_events(
         states,
@@ -78,14 +80,14 @@ def load_facts(
     store.load_histories(states, keys)
     if rules.segments:
         load_stays(states, old)
-    every_rule = set().union(*asked.values())
+    every_rule = frozenset[RuleId]().union(*needs_of)
     desk.runs.load_past(old, rules.journeys_entered(every_rule))
     if (cap := rules.longest_cap(every_rule)) is not None:
         desk.limits.load(old, since=min([now, *timers]) - cap)
     desk.look_up({state.email for person in marked if (state := states[person]).email})
 
 
-def _asked_of(desk: Desk, person: int, rules: Collection[RuleId], *, until: datetime) -> set[RuleId]:
+def _asked_of(desk: Desk, person: int, rules: Collection[RuleId], *, until: datetime) -> frozenset[RuleId]:
     """The rules, and the runs that a timer or a further entry message moves."""
     asked: set[RuleId] = set(rules)
     entered = {desk.rules.versions[id_].journey_id for kind, id_ in rules if kind == "entry"}
@@ -93,7 +95,7 @@ def _asked_of(desk: Desk, person: int, rules: Collection[RuleId], *, until: date
         is_due = run.due_at is not None and run.due_at <= until
         if is_due or run.version.journey_id in entered:
             asked.add(("run", run.version.id))
-    return asked
+    return frozenset(asked)
 
 
 def wanted_names(reads: Reads) -> tuple[frozenset[str], tuple[str, ...]]:
