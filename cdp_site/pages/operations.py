@@ -30,16 +30,20 @@ def operations(request: StaffRequest) -> HttpResponse:
 @staff_page(Role.ADMIN)
 @require_POST
 def dead_letters(request: StaffRequest) -> HttpResponse:
-    """Replay or drop the dead letters that were ticked."""
-    ids = [int(text) for text in request.POST.getlist("letter") if text.isascii() and text.isdigit()]
+    """Replay or drop the dead letters that were ticked, or all of a reason."""
+    reason, do = request.POST.get("reason", ""), request.POST.get("do", "")
+    if reason and do.endswith("_all"):
+        ids, do = queries.letters_of(reason), do.removesuffix("_all")
+    else:
+        ids = [int(text) for text in request.POST.getlist("letter") if text.isascii() and text.isdigit()]
     actor = request.user.get_username()
     if not ids:
         messages.error(request, _("Nothing was ticked."))
-    elif request.POST.get("do") == "drop":
+    elif do == "drop":
         count = drop_dead_letters(ids, actor=actor)
         said = ngettext("%(n)s message was dropped.", "%(n)s messages were dropped.", count)
         messages.success(request, said % {"n": count})
-    elif request.POST.get("do") == "replay":
+    elif do == "replay":
         count = replay_dead_letters(ids, actor=actor)
         said = ngettext(
             "%(n)s message went back to the inbox.", "%(n)s messages went back to the inbox.", count
@@ -51,10 +55,14 @@ def dead_letters(request: StaffRequest) -> HttpResponse:
 def _letters(request: StaffRequest) -> dict[str, Any]:
     text = request.GET.get("before", "")
     before = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
-    found = queries.open_letters(before=before)
+    reason = request.GET.get("reason", "")
+    found = queries.open_letters(before=before, reason=reason)
     shown = found[: queries.LETTERS_SHOWN]
     return {
         "letters": shown,
         "letters_after": shown[-1].row.pk if len(found) > len(shown) else None,
         "is_older": before is not None,
+        "reason": reason,
+        "reasons": queries.letter_reasons(),
+        "most": queries.LETTERS_AT_ONCE,
     }

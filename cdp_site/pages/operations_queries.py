@@ -1,5 +1,6 @@
 """What an operator must know: what waits and since when, who works, what failed. Reads only."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,6 +26,7 @@ CLUSTERS = ("live", "send", "bulk")
 SILENT_AFTER = timedelta(seconds=30)  # a cluster writes down a sign of life every few seconds
 FAILURES_SHOWN = 10
 LETTERS_SHOWN = 50
+LETTERS_AT_ONCE = 10_000  # of one reason that one press sees to, and that are counted by reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,9 +254,23 @@ def open_letter_count() -> int:
     return DeadLetter.objects.filter(resolved_at=None).count()
 
 
-def open_letters(*, before: int | None = None) -> list[Letter]:
+def letter_reasons() -> list[tuple[str, int]]:
+    """Why the newest `LETTERS_AT_ONCE` messages are kept aside, the most frequent reason first."""
+    newest = DeadLetter.objects.filter(resolved_at=None).order_by("-id")
+    return Counter(newest.values_list("code", flat=True)[:LETTERS_AT_ONCE]).most_common()
+
+
+def letters_of(reason: str) -> list[int]:
+    """The ids of the newest messages that are kept aside for a reason."""
+    rows = DeadLetter.objects.filter(resolved_at=None, code=reason).order_by("-id")
+    return list(rows.values_list("id", flat=True)[:LETTERS_AT_ONCE])
+
+
+def open_letters(*, before: int | None = None, reason: str = "") -> list[Letter]:
     """Messages that are kept aside, newest first; one more than a page tells that there are more."""
     rows = DeadLetter.objects.filter(resolved_at=None).order_by("-id")
+    if reason:
+        rows = rows.filter(code=reason)
     if before is not None:
         rows = rows.filter(id__lt=before)
     letters = list(rows[: LETTERS_SHOWN + 1])

@@ -162,6 +162,23 @@ class TestDeadLetters:
         assert self.post(client, role=Role.ADMIN, **form) == 302
         assert DeadLetter.objects.filter(resolved_at=None).count() == 1
 
+    def test_by_reason__one_press_for_all_of_it(self, client: Client) -> None:
+        """Whoever sends garbage sends much of it."""
+        for number in range(60):
+            build.dead_letter(code="no_user_anon_id", error=f"Fault {number:03}")
+        other = build.dead_letter(code="DataError", error="It broke.")
+        client.force_login(build.user(role=Role.ADMIN))
+        html = client.get(reverse("operations"), {"reason": "no_user_anon_id"}).content.decode()
+        assert "<code>no_user_anon_id</code> 60" in html
+        assert "It broke." not in html
+        assert "?reason=no_user_anon_id&amp;before=" in html
+        address = reverse("dead-letters")
+        client.post(address, {"do": "drop_all"})  # without a reason nothing is meant
+        client.post(address, {"do": "drop_all", "reason": "no_user_anon_id"})
+        assert list(DeadLetter.objects.filter(resolved_at=None)) == [other]
+        client.post(address, {"do": "replay_all", "reason": "DataError"})
+        assert Inbox.objects.count() == 1
+
     def test_only_administrators_may(self, client: Client) -> None:
         letter = build.dead_letter()
         for role in (Role.SERVICE, Role.MARKETER):
@@ -188,7 +205,7 @@ class TestPage:
             build.inbox_row(lane=number)
             build.connection()
             build.delivery(person=build.person(), state="dead")
-        with django_assert_num_queries(4 + 20):
+        with django_assert_num_queries(4 + 21):
             client.get(reverse("operations"))
         with django_assert_num_queries(4 + 18):
             client.get(reverse("operations"), headers={"HX-Request": "true"})
