@@ -97,7 +97,7 @@ class EnterOutput(serializers.Serializer[Any]):
 
 
 class CrowdOutput(serializers.Serializer[Any]):
-    what = serializers.ChoiceField(choices=["move", "leave"])
+    what = serializers.ChoiceField(choices=["move", "leave", "ask"])
     total = serializers.IntegerField(help_text="Runs, when it began.")
     left = serializers.IntegerField(help_text="Of them, still to be seen to.")
 
@@ -105,7 +105,7 @@ class CrowdOutput(serializers.Serializer[Any]):
         progress = progress_of(instance)
         if progress is None:
             return None
-        what = "leave" if progress.is_leaving else "move"
+        what = "leave" if progress.is_leaving else "ask" if progress.is_asking else "move"
         return super().to_representation({"what": what, "total": progress.total, "left": progress.left})
 
 

@@ -1,4 +1,4 @@
-"""What becomes of everybody inside a journey: they move to a new version, or they leave.
+"""What becomes of everybody inside a journey: they move to a new version, leave, or are asked anew.
 
 As many as that takes a moment for are seen to while it is published or stopped, and nobody decides about
 anything meanwhile. A crowd is seen to in the background, portion by portion, each person locked as by a
@@ -7,17 +7,18 @@ sweep; until their turn comes they go on by the version they are in, unless the 
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
 from django.db import transaction
+from django.db.models import Max
 
 from journeys.domain.decision import Outcome
 from journeys.domain.definition import parse_journey
 from journeys.domain.moving import Move
 from journeys.ledger import end_runs
-from journeys.models import Journey, JourneyVersion
+from journeys.models import Journey, JourneyVersion, Run
 from journeys.moving import move_runs, move_some, moves_to
 from journeys.planning import wake_planner
 from profiles import partitions
@@ -36,21 +37,24 @@ class Crowd:
     before: int  # number of a version: who is in it, or in a later one, stays as they are
     total: int  # runs, when it began
     after: int = 0  # id of the run that was looked at last
-    version: int | None = None  # id of the version they move to; None: they leave
+    version: int | None = None  # id of the version they move to; None: they leave, or are asked
     to: Mapping[str, str] = field(default_factory=dict)  # step that is gone -> step they begin instead
     outcome: str = ""  # of those who leave
     reason: str = ""
+    is_asking: bool = False  # they are asked anew, as after a pause
+    then_asks: bool = False  # they are asked anew once this is done
 
     @property
     def is_leaving(self) -> bool:
-        return self.version is None
+        return self.version is None and not self.is_asking
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
     """How far a crowd is."""
 
-    is_leaving: bool  # else they move
+    is_leaving: bool
+    is_asking: bool  # if neither, they move
     total: int  # runs
     left: int  # of them, still to be seen to
 
@@ -72,8 +76,11 @@ def progress_of(journey: Journey) -> Progress | None:
     crowd = crowd_of(journey)
     if crowd is None:
         return None
-    left = journey.runs.open().filter(version__number__lt=crowd.before).count()
-    return Progress(is_leaving=crowd.is_leaving, total=max(crowd.total, left), left=left)
+    waiting = journey.runs.open().filter(version__number__lt=crowd.before)
+    left = waiting.filter(pk__gt=crowd.after if crowd.is_asking else 0).count()
+    return Progress(
+        is_leaving=crowd.is_leaving, is_asking=crowd.is_asking, total=max(crowd.total, left), left=left
+    )
 
 
 def move_everybody(
@@ -83,12 +90,17 @@ def move_everybody(
 
     The caller holds the rules alone, so that no drain or sweep is moving these runs.
     """
-    total = journey.runs.open().count()
+    before, total = crowd_of(journey), journey.runs.open().count()
+    asks = before is not None and (before.is_asking or before.then_asks)
     if total > at_once:
-        _begin(journey, Crowd(before=version.number, total=total, version=version.pk, to=dict(to)))
+        crowd = Crowd(before=version.number, total=total, version=version.pk, to=dict(to), then_asks=asks)
+        _begin(journey, crowd)
         return {"to": dict(to), "runs_to_move": total}
     _begin(journey, None)
-    return {"to": dict(to), "runs_moved": move_runs(journey, version, to=to, now=now)}
+    moved = move_runs(journey, version, to=to, now=now)
+    if asks:
+        journey.runs.open().update(due_at=now)
+    return {"to": dict(to), "runs_moved": moved}
 
 
 def end_everybody(
@@ -110,6 +122,26 @@ def end_everybody(
     return {"runs_ended": end_runs(runs, outcome, reason=reason, now=now)}
 
 
+def ask_everybody(journey: Journey, *, now: datetime, at_once: int = AT_ONCE) -> None:
+    """Have everybody inside asked anew, once they are where they are going.
+
+    The caller holds the rules alone, so that no drain or sweep is moving these runs.
+    """
+    crowd, total = crowd_of(journey), journey.runs.open().count()
+    if crowd is not None and not crowd.is_asking:
+        _begin(journey, replace(crowd, then_asks=True))
+    elif total > at_once:
+        _begin(journey, _asking(journey, total=total))
+    else:
+        _begin(journey, None)
+        journey.runs.open().update(due_at=now)
+
+
+def _asking(journey: Journey, *, total: int) -> Crowd:
+    newest = journey.versions.aggregate(newest=Max("number"))["newest"] or 0
+    return Crowd(before=newest + 1, total=total, is_asking=True)
+
+
 def _begin(journey: Journey, crowd: Crowd | None) -> None:
     """Put this in the place of whatever was being done with everybody inside."""
     journey.moving = None if crowd is None else asdict(crowd)
@@ -119,7 +151,7 @@ def _begin(journey: Journey, crowd: Crowd | None) -> None:
 
 
 def see_to_crowds(*, now: datetime, ends_at: float, portion: int = PORTION) -> dict[str, int]:
-    """Go on with moving crowds, and with having them leave; counts the runs.
+    """Go on with moving crowds, having them leave and asking them anew; counts the runs.
 
     Args:
         ends_at: reading of the monotonic clock at which to stop; another call goes on from there.
@@ -150,7 +182,11 @@ def _see_to_some(journey_id: int, ways: Ways, *, now: datetime, portion: int) ->
     if crowd.version is None:
         older = journey.versions.filter(number__lt=crowd.before).values_list("pk", flat=True)
         runs = _some(journey, crowd, list(older), portion=portion)
-        return None if runs is None else end_runs(runs, Outcome(crowd.outcome), reason=crowd.reason, now=now)
+        if runs is None:
+            return None
+        if crowd.is_asking:
+            return Run.objects.filter(pk__in=runs).update(due_at=now)
+        return end_runs(runs, Outcome(crowd.outcome), reason=crowd.reason, now=now)
     version = JourneyVersion.objects.get(pk=crowd.version)
     if version.pk not in ways:
         new = parse_journey(version.document)
@@ -164,10 +200,13 @@ def _some(journey: Journey, crowd: Crowd, versions: Sequence[int], *, portion: i
     found = journey.runs.open().filter(version__in=versions, pk__gt=crowd.after).order_by("pk")
     people = dict(found.values_list("pk", "person_id")[:portion])
     # From the beginning once more, for those who were somebody else's for a moment.
-    further = asdict(crowd) | {"after": max(people, default=0)} if people or crowd.after else None
+    is_over = not people and (crowd.is_asking or not crowd.after)
+    further = None if is_over else asdict(crowd) | {"after": max(people, default=0)}
+    if further is None and crowd.then_asks:
+        further = asdict(_asking(journey, total=journey.runs.open().count()))
     Journey.objects.filter(pk=journey.pk).update(moving=further)
     if not people:
-        return [] if crowd.after else None
+        return None if further is None else []
     locked = Person.objects.select_for_update().filter(pk__in=people.values()).order_by("pk")
     owners = [person.pk for person in locked.only("pk")]
     # What others did with them until now is seen by this; a run that a merge took away has its turn later.

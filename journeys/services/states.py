@@ -6,7 +6,7 @@ from django.db import transaction
 from django.db.models import Max
 
 from cdp_site.wakeup import wake
-from journeys.crowds import AT_ONCE, end_everybody
+from journeys.crowds import AT_ONCE, ask_everybody, end_everybody
 from journeys.domain.decision import Outcome
 from journeys.domain.definition import parse_journey
 from journeys.live import company_rules
@@ -30,13 +30,18 @@ def pause_journey(slug: str, *, actor: str, now: datetime) -> Journey:
     return _change_state(slug, actor=actor, now=now, verb="journey.pause", to=Journey.State.PAUSED)
 
 
-def resume_journey(slug: str, *, actor: str, now: datetime) -> Journey:
+def resume_journey(slug: str, *, actor: str, now: datetime, at_once: int = AT_ONCE) -> Journey:
     """Let a paused journey go on, and everybody inside be asked anew.
 
     Waits that are over by now end at once, and so does a run whose goal was reached meanwhile. Nobody enters
     for what happened during the pause. Raises WrongState unless paused.
+
+    Args:
+        at_once: runs that are asked at once; more have their turn in the background.
     """
-    journey = _change_state(slug, actor=actor, now=now, verb="journey.resume", to=Journey.State.LIVE)
+    journey = _change_state(
+        slug, actor=actor, now=now, verb="journey.resume", to=Journey.State.LIVE, at_once=at_once
+    )
     transaction.on_commit(lambda: wake("runs"))
     return journey
 
@@ -75,7 +80,9 @@ _COMES_FROM = {
 
 
 @transaction.atomic
-def _change_state(slug: str, *, actor: str, now: datetime, verb: str, to: Journey.State) -> Journey:
+def _change_state(
+    slug: str, *, actor: str, now: datetime, verb: str, to: Journey.State, at_once: int = AT_ONCE
+) -> Journey:
     change_rules()
     journey = Journey.objects.select_for_update().get(slug=slug)
     before = journey.state
@@ -83,7 +90,7 @@ def _change_state(slug: str, *, actor: str, now: datetime, verb: str, to: Journe
         raise WrongState(slug=slug, state=before)
     journey.state, journey.updated_at = to, now
     if to == Journey.State.LIVE and journey.live_version is not None:
-        journey.runs.open().update(due_at=now)
+        ask_everybody(journey, now=now, at_once=at_once)
         entry = parse_journey(journey.live_version.document).entry
         begin_planning(journey, entry, before=entry, company=company_rules())
         transaction.on_commit(wake_planner)

@@ -9,7 +9,14 @@ from pytest_django import Settings
 from connectors.models import Delivery
 from journeys.crowds import progress_of, see_to_crowds
 from journeys.models import Decision, Journey, Run
-from journeys.services import PeopleInside, PeopleLeaving, publish_journey, stop_journey
+from journeys.services import (
+    PeopleInside,
+    PeopleLeaving,
+    pause_journey,
+    publish_journey,
+    resume_journey,
+    stop_journey,
+)
 from tests import build
 from tests.build import NOON
 from tests.journeys.documents import Document, journey, send, wait
@@ -116,6 +123,35 @@ def test_it_leaves_in_portions__and_what_it_queued_is_cancelled(crowd: Journey) 
     assert set(Decision.objects.values_list("outcome", "reason")) == {("exited", "publishing")}
     newcomer.refresh_from_db()
     assert newcomer.ended_at is None
+
+
+def due() -> list[bool]:
+    """Of each run: whether it is asked now."""
+    return [run.due_at == NOON for run in Run.objects.order_by("pk")]
+
+
+def test_it_is_asked_anew_after_a_pause(crowd: Journey) -> None:
+    pause_journey("crowd", actor="mia", now=NOON)
+    resume_journey("crowd", actor="mia", now=NOON, at_once=3)
+    assert (told(), due()) == ((False, 0, 4), [False] * 5)
+    see_to_crowds(now=NOON, ends_at=0.0, portion=3)
+    assert (told(), due()) == ((False, 3, 4), [True] * 3 + [False] * 2)
+    see_to_crowds(now=NOON, ends_at=math.inf)
+    assert (told(), due()) == (None, [True] * 4 + [False])
+
+
+def test_it_is_asked_anew_where_it_was_going(crowd: Journey) -> None:
+    """Neither takes the place of the other: a move that a pause met, and asking that a move met."""
+    publish(MIDDLE, PeopleInside.MOVE, to={"a": "c"})
+    pause_journey("crowd", actor="mia", now=NOON)
+    resume_journey("crowd", actor="mia", now=NOON, at_once=3)
+    publish(NEW, PeopleInside.MOVE, to={"a": "d"})
+    while (progress := progress_of(Journey.objects.get())) and not progress.is_asking:
+        see_to_crowds(now=NOON, ends_at=0.0)
+    assert told() == (False, 0, 4)
+    Run.objects.update(due_at=None)
+    see_to_crowds(now=NOON, ends_at=math.inf)
+    assert (told(), due(), places()) == (None, [True] * 4 + [False], [(3, "d", "")] * 4 + [FINISHED])
 
 
 def test_a_stop__ends_whoever_was_on_the_way_to_another_version(crowd: Journey) -> None:
