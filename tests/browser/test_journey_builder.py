@@ -283,6 +283,22 @@ def test_two_marketers__nothing_of_theirs_is_undone(
     expect(card(page, "Tom's mail")).to_be_visible()
 
 
+def test_numbers__are_counted_when_asked_and_stay_meanwhile(page: Page, shop: str, sign_in: SignIn) -> None:
+    counted = build.journey(slug="counted", document=DOCUMENT)
+    build.run(journey=counted, person=build.person(), step="pause")
+    sign_in(Role.MARKETER)
+    page.goto(f"{shop}counted/?step=pause")
+    waiting = page.locator("[data-numbers=pause]").get_by_role("link", name="Waiting")
+    expect(waiting).to_have_text(re.compile("1"))
+    build.run(journey=counted, person=build.person(), step="pause")
+    panel(page).get_by_label("Name", exact=True).fill("Rest")
+    expect(card(page, "Rest")).to_be_visible()
+    expect(waiting).to_have_text(re.compile("1"))
+    page.get_by_role("button", name="Count again").click()
+    expect(waiting).to_have_text(re.compile("2"))
+    expect(card(page, "Rest")).to_have_attribute("aria-current", "true")
+
+
 def test_cases__are_asked_in_another_order_by_keys(page: Page, story: str, sign_in: SignIn) -> None:
     sign_in(Role.MARKETER)
     page.goto(f"{story}?step=who")
@@ -309,6 +325,10 @@ def test_phone__outline_sheet_and_menu(page: Page, story: str, sign_in: SignIn) 
     expect(panel(page).get_by_role("heading", name="Webhook")).to_be_visible()
     panel(page).get_by_role("link", name="Close the panel").click()
     expect(card(page, "^Webhook")).to_contain_text("Choose a connection.")
+    page.goto(f"{story}?step=who")
+    sizes = [it.bounding_box() for it in panel(page).get_by_role("radio").all()]
+    assert len(sizes) == 3
+    assert all(box and box["height"] >= 40 and box["width"] >= 40 for box in sizes), sizes
 
 
 def test_without_scripts(browser: Browser, story: str, sign_in: SignIn) -> None:
