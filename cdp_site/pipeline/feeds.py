@@ -21,12 +21,13 @@ from connectors.services import FeedDraft, NewDelivery, store_feed
 from journeys.live import entry_document
 from profiles.domain.arrival import Arrived
 from profiles.domain.facts import Facts
-from segments.domain.conditions import Condition, Reads, reads
+from segments.domain.conditions import Condition, Reads, name_fits, reads
 from segments.domain.parse import ConditionError, parse_condition
 from segments.revision import change_rules
 
 logger = logging.getLogger(__name__)
 
+_MOST_NAMES = 10_000  # remembered at a time
 # What our own deliveries tell of themselves: a feed that took it for news would never end.
 _OURS = frozenset(kind.sent_event for kind in CHANNELS.values() if not kind.writes_to)
 
@@ -48,39 +49,37 @@ class Feeds:
     """All feeds in force, found by what messages may pass them."""
 
     feeds: Sequence[LiveFeed] = ()
-    _sources: dict[int, str] = field(default_factory=dict)  # id -> slug, as they come by
+    # As they come by: id -> slug, and the name of a message -> the feeds it may pass into.
+    _sources: dict[int, str] = field(default_factory=dict)
+    _by_name: dict[str, tuple[LiveFeed, ...]] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return bool(self.feeds)
 
-    def touched(self, item: Arrived) -> list[LiveFeed]:
+    def touched(self, item: Arrived) -> Sequence[LiveFeed]:
         """Name the feeds that a message may pass into."""
-        found = [*self._always, *self._by_name.get(item.name, ())]
-        found += [feed for start, feed in self._by_start if item.name.startswith(start)]
-        found += [feed for category in item.consent for feed in self._by_consent.get(category, ())]
+        found = self._by_name.get(item.name)
+        if found is None:
+            found = self._of_name(item.name)
+        if item.consent:
+            told = [feed for category in item.consent for feed in self._by_consent.get(category, ())]
+            found = tuple(dict.fromkeys((*found, *told)))
         if not found or item.is_historical:
-            return []
+            return ()
         source = self._slug_of(item.source_id)
-        fresh = dict.fromkeys(found)
-        return [feed for feed in fresh if not is_own_news(item.name, source=source, slug=feed.slug)]
+        return [feed for feed in found if not is_own_news(item.name, source=source, slug=feed.slug)]
 
-    @cached_property
-    def _by_name(self) -> Mapping[str, Sequence[LiveFeed]]:
-        found: dict[str, list[LiveFeed]] = defaultdict(list)
-        for feed in self.feeds:
-            for name in reads(feed.gate).event_names:
-                if not name.endswith("*"):
-                    found[name].append(feed)
-        return found
-
-    @cached_property
-    def _by_start(self) -> Sequence[tuple[str, LiveFeed]]:
-        return [
-            (name[:-1], feed)
+    def _of_name(self, name: str) -> tuple[LiveFeed, ...]:
+        """Find the feeds whose gate speaks of messages of this name, or of any, and remember them."""
+        if len(self._by_name) >= _MOST_NAMES:
+            self._by_name.clear()
+        found = self._by_name[name] = tuple(
+            feed
             for feed in self.feeds
-            for name in reads(feed.gate).event_names
-            if name.endswith("*")
-        ]
+            if may_pass_anything(feed.gate)
+            or any(name_fits(name, wanted=wanted) for wanted in reads(feed.gate).event_names)
+        )
+        return found
 
     @cached_property
     def _by_consent(self) -> Mapping[str, Sequence[LiveFeed]]:
@@ -89,10 +88,6 @@ class Feeds:
             for category in reads(feed.gate).consents:
                 found[category].append(feed)
         return found
-
-    @cached_property
-    def _always(self) -> Sequence[LiveFeed]:
-        return [feed for feed in self.feeds if may_pass_anything(feed.gate)]
 
     def _slug_of(self, source_id: int) -> str:
         if source_id not in self._sources:
