@@ -12,25 +12,26 @@ const values = (given) => { const data = new FormData(); for (const [name, value
 
 // -- requests, in order: each names the revision that the answer before it brought
 
-let tail = Promise.resolve(), isRefused = false, typedBefore = null;
+let tail = Promise.resolve(), isRefused = false, isFailed = false, typedBefore = null;
 let refused = []; // what was sent and not saved, because somebody else had saved: to be sent again on what they left
 const bar = () => one("#j-bar"), partForm = () => one("#part-form");
 const queued = (task) => { tail = tail.then(task).catch(() => {}); return tail; };
 document.addEventListener("journey:refused", () => { isRefused = true; });
+for (const name of ["htmx:responseError", "htmx:sendError"]) document.addEventListener(name, () => { isFailed = true; });
 const send = async (path, data) => {
   const form = partForm(), isOnWhatIsShown = form?.elements.revision.value === data.get("revision");
-  isRefused = false;
+  isRefused = isFailed = false;
   await htmx.ajax("POST", address + path, { source: journey, target: journey, swap: "none", values: data });
   if (isOnWhatIsShown && form.isConnected && !isRefused) form.elements.revision.value = bar().dataset.revision;
-  return !isRefused;
 };
-const isUndo = (path) => path.startsWith("do/") && /^do\/(un|re)do\//.test(path);
+const isUndo = (path) => /^do\/(un|re)do\//.test(path);
 const post = (path, data, fields = null) => queued(async () => {
   if (isUndo(path) && refused.length) return; // what it was to take back is not saved
   data.set("revision", bar().dataset.revision);
   if (path.startsWith("parts/")) data.set("seen", partForm()?.elements.revision.value ?? data.get("revision"));
   typedBefore = fields;
-  if (!await send(path, data)) keep(path, data);
+  await send(path, data);
+  if (isRefused) keep(path, data);
 });
 // What is typed further into a part takes the place of what was typed before.
 const keep = (path, data) => {
@@ -41,24 +42,26 @@ const keep = (path, data) => {
   refused[at] = { path, data };
 };
 // While it is open whose change counts, what was typed can be typed on; all else would be done to a picture of the past.
-const isOpen = () => { if (refused.length) one("[data-again], [data-reload]").focus(); return refused.length > 0; };
+const isOpen = () => { if (refused.length) one("[data-again], [data-reload]")?.focus(); return refused.length > 0; };
 const perform = (verb, given = {}) => {
   if (isOpen()) return tail;
   flush();
   return post(`do/${verb}/`, values({ selected: selected(), ...given }));
 };
-// All of it once more, in order; the last answer brings the panel as it is then.
+// All of it once more, in order; the last answer brings the panel as it is then. What fails can be tried again.
 const again = () => {
   flush();
   return queued(async () => {
-    const sent = refused, on = Number(one("[data-again]")?.dataset.again);
-    refused = [];
+    const sent = refused, notice = one("#j-notice").firstElementChild, on = Number(one("[data-again]")?.dataset.again);
     for (const [at, { path, data }] of sent.entries()) {
-      data.set("revision", Math.max(on, Number(bar().dataset.revision)));
       const isLast = at + 1 === sent.length;
+      data.set("revision", Math.max(on, Number(bar().dataset.revision)));
       data.set("shows", isLast ? selected() : "");
       typedBefore = isLast && partForm() ? fieldsOf(partForm()) : null;
-      if (!await send(path, data)) { refused = sent.slice(at); return; }
+      await send(path, data).catch(() => { isFailed = true; });
+      if (isFailed) one("#j-notice").replaceChildren(notice);
+      if (isRefused || isFailed) return;
+      refused = sent.slice(at + 1);
     }
   }).then(() => { asked(); mark(); });
 };
