@@ -18,6 +18,7 @@ from cdp_site.pages import (
     backtest_api,
     backtest_pages,
     connection_pages,
+    feed_api,
     feed_pages,
     health,
     metrics,
@@ -77,6 +78,7 @@ urlpatterns = [
         "api/v1/people/<uuid:uuid>/timeline/", person_api.PersonTimeline.as_view(), name="api-person-timeline"
     ),
     path("api/v1/people/<uuid:uuid>/why/", person_api.PersonWhy.as_view(), name="api-person-why"),
+    path("api/v1/connections/<slug:slug>/feed/", feed_api.ConnectionFeed.as_view(), name="api-feed"),
     path("api/v1/settings/", settings_api.CompanySettings.as_view(), name="api-settings"),
     path(
         "api/v1/journeys/<slug:slug>/backtest/",

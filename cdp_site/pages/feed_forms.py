@@ -11,7 +11,7 @@ from connectors.domain.message import ChannelKind, Json
 from connectors.domain.vendor import Action
 from connectors.models import Connection, Feed
 from connectors.rendering import RenderError, shared_renderer
-from segments.domain.conditions import reads
+from segments.domain.conditions import Condition, reads
 from segments.forms import ConditionEditor, Scope, editor_for, editor_sent
 from segments.forms.rows import Kind
 
@@ -117,18 +117,23 @@ def form_sent(data: Any) -> FeedForm:
     )
 
 
-def fault_of(form: FeedForm, *, kind: ChannelKind) -> str:
+def fault_of_form(form: FeedForm, *, kind: ChannelKind) -> str:
     """Say in a sentence why a form cannot be saved; "" if it can."""
     condition = form.editor.written.condition
     if condition is None:
         return _("Fill in what is missing in the gate first.")
-    if reads(condition).needs_entry:
+    return fault_of(condition, form.actions, kind=kind)
+
+
+def fault_of(gate: Condition, actions: Sequence[FeedAction], *, kind: ChannelKind) -> str:
+    """Say in a sentence why a feed cannot be; "" if it can."""
+    if reads(gate).needs_entry:
         return _("There is no journey here: the gate cannot ask about what began it.")
-    if not form.actions:
+    if not actions:
         return _("Say what at least some messages become.")
-    if any(one.action not in kind.actions for one in form.actions):
+    if any(one.action not in kind.actions for one in actions):
         return _("This system cannot do one of these actions.")
-    for one in form.actions:
+    for one in actions:
         try:
             shared_renderer().read({name: str(value) for name, value in one.fields.items()})
         except RenderError as error:

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 
-from cdp_site.pages.feed_forms import FeedForm, fault_of, form_of, form_sent
+from cdp_site.pages.feed_forms import FeedForm, fault_of_form, form_of, form_sent
 from cdp_site.pages.feed_trial import EVENTS, people_in, try_gate
 from cdp_site.pipeline.feeds import save_feed
 from cdp_site.web import Role, StaffRequest, page_or_part, staff_page, wants_part, with_toast
@@ -39,7 +39,7 @@ def connection_feed(request: StaffRequest, slug: str) -> HttpResponse:
         return HttpResponseBadRequest(_("This form is not complete. Please load the page again."))
     if request.POST.get("do") != "save":
         return _shown(request, form, connection=connection, kind=kind)
-    form.error = fault_of(form, kind=kind)
+    form.error = fault_of_form(form, kind=kind)
     if form.error:
         form.editor.is_strict = True
         return with_toast(_shown(request, form, connection=connection, kind=kind), form.error)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from cdp_site.api import issue_token
 from cdp_site.models import AuditEntry
 from cdp_site.web import Role
 from connectors.models import Connection, Delivery, Feed
@@ -96,6 +97,27 @@ def test_save__not_while_the_gate_is_incomplete(marketer: Client) -> None:
     assert "missing in the gate" in answer.content.decode()
     trial = marketer.post(f"{PAGE}trial/", sent | {name: ""})
     assert "then it is asked" in trial.content.decode()
+
+
+def test_api__shows_and_changes_a_feed(marketer: Client) -> None:
+    address = "/api/v1/connections/crm/feed/"
+    user = build.user(role=Role.MARKETER)
+    headers = {"Authorization": f"Bearer {issue_token(user)}"}
+    body = {
+        "condition": {"event": "Order *"},
+        "actions": [{"event": "", "action": "add_note", "fields": {"body": "{{ event.name }}"}}],
+    }
+
+    def put_feed(**changes: Any) -> Any:
+        return Client().put(address, body | changes, content_type="application/json", headers=headers)
+
+    assert Client().get(address, headers=headers).json()["is_active"] is False
+    assert put_feed().json() == {**body, "is_active": True}
+    assert put_feed(condition={"event": ""}).status_code == 400
+    wrong = put_feed(actions=[{"event": "", "action": "make_coffee"}])
+    assert "cannot do one of these" in wrong.content.decode()
+    assert put_feed(condition={"event": "X", "during": {"since": "entry"}}).status_code == 400
+    assert Feed.objects.get().condition == {"language": 1, "if": {"event": "Order *"}}
 
 
 def test_page__only_for_what_can_do_something(marketer: Client) -> None:
