@@ -28,6 +28,7 @@ _REASONS: Final[dict[str, Any]] = {
     Refusal.SUPPRESSED: _("The address is on the list of those not to be written to."),
     Refusal.CONSENT_DENIED: _("The person does not want marketing."),
     Refusal.CONSENT_UNSET: _("The person was never asked about marketing, or never answered."),
+    Refusal.TOPIC_DENIED: _("The person does not want this topic."),
     ERASED: _("The person was erased."),
     OUTBOX_PAGE: _("No mail server is set up (EMAIL_URL): the mail was kept here and went no further."),
     "finished": _("The journey had ended."),

@@ -52,6 +52,23 @@ class Connection(models.Model):
         return self.name
 
 
+class Topic(models.Model):
+    """What mails can be about: people choose which they want."""
+
+    slug = models.SlugField(max_length=80, unique=True)
+    name = models.CharField(max_length=120)
+    description = models.CharField(max_length=300, blank=True)
+    # language -> {"name", "description"}; whoever reads another sees the two above
+    translations = models.JSONField(default=dict)
+    is_active = models.BooleanField(default=True)  # on offer; what was said of it counts either way
+    created_at = models.DateTimeField(db_default=Now())
+
+    personal_data = not_personal("translations")
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class TemplateQuerySet(models.QuerySet["Template"]):
     def mails(self) -> "TemplateQuerySet":
         return self.filter(kind=TemplateKind.MAIL)

@@ -4,10 +4,12 @@ import base64
 import logging
 from collections.abc import Callable
 
+from django.conf import settings
 from django.db import Error
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
-from django.utils import timezone
+from django.urls import reverse
+from django.utils import timezone, translation
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
@@ -18,6 +20,7 @@ from connectors import vault
 from connectors.domain.links import read_click, read_open, read_unsubscribe
 from connectors.domain.reader import reader_of
 from connectors.services import record_click, record_open, unsubscribe
+from connectors.services.topics import Said, choice_of, choose_topics
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +71,40 @@ def unsubscribe_page(request: HttpRequest, token: str) -> HttpResponse:
     if is_done:
         unsubscribe(asked, at=timezone.now())
     return _unlisted(render(request, "connectors/unsubscribe.html", {"is_done": is_done}))
+
+
+@public_page
+@csrf_exempt  # as above: whoever holds the mail holds the token, and there is no log-in to misuse
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+def topics_page(request: HttpRequest, token: str) -> HttpResponse:
+    """Show what somebody gets mails about, in their language; a POST keeps what they chose."""
+    asked = read_unsubscribe(token, keys=vault.keys_for(vault.MAIL_LINKS))
+    if asked is None:
+        raise Http404
+    is_done = request.method == "POST"
+    said = None
+    if is_done:
+        said = Said(
+            topics=frozenset() if "nothing" in request.POST else frozenset(request.POST.getlist("topic"))
+        )
+        choose_topics(asked, said=said, at=timezone.now())
+    choice = choice_of(asked, said=said)
+    with translation.override(_shown_language(choice.locale)):
+        page = render(
+            request,
+            "connectors/topics.html",
+            {"choice": choice, "is_done": is_done, "out": reverse("connectors:unsubscribe", args=[token])},
+        )
+    return _unlisted(page)
+
+
+def _shown_language(locale: str) -> str:
+    """The language of our own words that is nearest to somebody's."""
+    try:
+        return translation.get_supported_language_variant(locale.replace("_", "-").lower() or "en")
+    except LookupError:
+        return settings.LANGUAGE_CODE
 
 
 def _note(tell: Callable[[], None]) -> None:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.db import connection
 from django.db.models import QuerySet
+from django.db.models.fields.json import KT
 from django.db.models.functions import Coalesce
 
 from cdp_site.models import Company
@@ -47,6 +48,12 @@ def samples_of(template: Template, *, limit: int) -> list[Delivery]:
     for delivery in Delivery.objects.filter(template=template).order_by("-id")[: limit * 4]:
         newest.setdefault(delivery.person_id, delivery)
     return list(newest.values())[:limit]
+
+
+def topics_of_templates() -> dict[str, str]:
+    """What the mails in force are about: template -> topic, those about nothing in particular left out."""
+    found = Template.objects.mails().in_force().annotate(topic=KT("content__topic")).exclude(topic__isnull=True)
+    return dict(found.exclude(topic="").values_list("slug", "topic"))
 
 
 def parts_in_force() -> dict[str, Content]:

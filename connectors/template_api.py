@@ -42,6 +42,7 @@ class TemplateChange(serializers.Serializer[Any]):
     sender = serializers.CharField(max_length=200, required=False, allow_blank=True)
     reply_to = serializers.CharField(max_length=200, required=False, allow_blank=True)
     layout = serializers.SlugField(max_length=80, required=False, allow_blank=True)
+    topic = serializers.SlugField(max_length=80, required=False, allow_blank=True)
     language = serializers.CharField(max_length=35, required=False, help_text="Of subject and body.")
     translations = serializers.DictField(
         child=WordingInput(), required=False, help_text='{"de": {"subject", "preheader", "body"}}'
@@ -78,6 +79,7 @@ class TemplateOutput(serializers.Serializer[Any]):
     sender = serializers.CharField()
     reply_to = serializers.CharField()
     layout = serializers.CharField()
+    topic = serializers.CharField()
     language = serializers.CharField()
     translations = serializers.DictField(child=WordingInput())
     defaults = serializers.DictField(child=serializers.CharField())

@@ -64,6 +64,7 @@ def written_in(data: Mapping[str, str], *, base: Content) -> Written:
         sender=_line(data, "sender", most=200),
         reply_to=_line(data, "reply_to", most=200),
         layout=_line(data, "layout", most=80),
+        topic=_line(data, "topic", most=80),
         language=own,
     )
     if language:

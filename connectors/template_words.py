@@ -38,6 +38,7 @@ TEXT_NAMES: Final[Mapping[str, Promise]] = {
     "sender": gettext_lazy("Sender"),
     "reply_to": gettext_lazy("Answers go to"),
     "layout": gettext_lazy("Layout"),
+    "topic": gettext_lazy("Topic"),
     "language": gettext_lazy("Language"),
     "defaults": gettext_lazy("Defaults"),
 }

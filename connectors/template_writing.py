@@ -22,7 +22,7 @@ from connectors import template_words as words
 from connectors.domain.mail_check import CLIPPED_BYTES, LONG_BYTES, links_in, placeholders_in
 from connectors.domain.message import DeliveryError
 from connectors.domain.template import Content, TemplateKind, content_of, texts_of
-from connectors.models import Template, TemplateVersion
+from connectors.models import Template, TemplateVersion, Topic
 from connectors.queries import parts_in_force, samples_of
 from connectors.rendering import RenderError
 from connectors.services import (
@@ -38,7 +38,7 @@ from connectors.services import (
     send_trial_mail,
     take_version,
 )
-from connectors.services.previewing import SAMPLE_LINK
+from connectors.services.previewing import SAMPLE_LINK, SAMPLE_TOPICS
 from connectors.template_forms import Written, without_language, written_from, written_in
 from connectors.template_queries import Lacking, lacking
 from connectors.template_starts import start_of
@@ -99,6 +99,7 @@ def _shown(
         "is_mail": template.kind == TemplateKind.MAIL,
         "written": written,
         "layouts": layouts.order_by("name").values_list("slug", "name"),
+        "topics": Topic.objects.order_by("name").values_list("slug", "name"),
         "events": [line.name for line in catalogue.event_names(limit=MOST_EVENTS)],
         "people": people,
         "conflict": conflict,
@@ -202,7 +203,7 @@ class _Look:
 
 def _look_of(preview: Preview, *, is_mail: bool) -> _Look:
     links = links_in(preview.html)
-    way_out = f"{settings.BASE_URL}{SAMPLE_LINK}"
+    ways_out = {f"{settings.BASE_URL}{link}" for link in (SAMPLE_LINK, SAMPLE_TOPICS)}
     return _Look(
         links=[
             (link.words, link.address, words.LINK_FAULTS[link.fault] if link.fault else "") for link in links
@@ -211,7 +212,7 @@ def _look_of(preview: Preview, *, is_mail: bool) -> _Look:
         share=min(100, round(100 * preview.size / CLIPPED_BYTES)),
         is_long=preview.size > LONG_BYTES,
         is_clipped=preview.size > CLIPPED_BYTES,
-        has_way_out=not is_mail or any(link.address == way_out for link in links),
+        has_way_out=not is_mail or any(link.address in ways_out for link in links),
     )
 
 

@@ -12,6 +12,7 @@ from connectors import (
     source_views,
     template_views,
     template_writing,
+    topic_views,
 )
 
 app_name = "connectors"
@@ -24,6 +25,7 @@ urlpatterns = [
     path("c/<str:token>", public_views.click, name="click"),
     path("o/<str:token>", public_views.pixel, name="pixel"),
     path("u/<str:token>", public_views.unsubscribe_page, name="unsubscribe"),
+    path("u/<str:token>/topics", public_views.topics_page, name="topics"),
     path("deliveries/", delivery_views.delivery_list, name="delivery-list"),
     path("deliveries/replay/", delivery_views.delivery_replay_all, name="delivery-replay-all"),
     path("deliveries/<uuid:uuid>/", delivery_views.delivery_page, name="delivery-page"),
@@ -32,6 +34,8 @@ urlpatterns = [
     path("messages/", template_views.template_list, name="template-list"),
     path("messages/+new/", template_writing.template_new, name="template-new"),
     path("messages/+people/", template_views.people_offered, name="template-people"),
+    path("messages/+topics/", topic_views.topic_list, name="topic-list"),
+    path("messages/+topics/<slug:slug>/", topic_views.topic_edit, name="topic-edit"),
     path("messages/+variables/", template_views.variables_offered, name="template-variables"),
     path("messages/<slug:slug>/", template_views.template_page, name="template-page"),
     path("messages/<slug:slug>/mail/", template_views.template_mail, name="template-mail"),

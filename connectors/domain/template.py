@@ -17,7 +17,7 @@ LANGUAGE: Final = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 PERSON: Final = "person"
 _TRAITS: Final = "traits"
 TEXTS: Final = ("subject", "preheader", "body")
-PLAIN: Final = ("sender", "reply_to", "layout", "language")
+PLAIN: Final = ("sender", "reply_to", "layout", "topic", "language")
 _MOST_PARTS: Final = 100  # that one mail is made of
 
 
@@ -46,6 +46,7 @@ class Content:
     sender: str = ""  # "" for the connection's
     reply_to: str = ""
     layout: str = ""  # slug
+    topic: str = ""  # slug of what marketing by this mail is about
     language: str = "en"  # of the texts above
     translations: Mapping[str, Wording] = field(default_factory=dict)  # language -> texts
     defaults: Mapping[str, str] = field(default_factory=dict)  # person.firstName -> what to write without it
@@ -90,14 +91,15 @@ def wording_in(content: Content, locale: str) -> tuple[str, Wording]:
     The nearest there is: the very locale, its language, another country's way of it, the template's own.
     """
     own = Wording(subject=content.subject, preheader=content.preheader, body=content.body)
-    found = _nearest(locale, offered=(content.language, *content.translations))
+    found = nearest_language(locale, offered=(content.language, *content.translations))
     if found == content.language or found not in content.translations:
         return content.language, own
     said = content.translations[found]
     return found, Wording(**{name: getattr(said, name) or getattr(own, name) for name in TEXTS})
 
 
-def _nearest(locale: str, *, offered: Iterable[str]) -> str:
+def nearest_language(locale: str, *, offered: Iterable[str]) -> str:
+    """The language on offer that is nearest to a locale; "" for none."""
     wanted = locale.replace("_", "-").casefold()
     language = wanted.partition("-")[0]
     by_case = {one.casefold(): one for one in offered}

@@ -24,7 +24,7 @@ from connectors.models import Delivery, DeliveryAttempt
 from connectors.queries import Addressee
 from connectors.services.claims import LEASE, Claimed
 from connectors.services.destinations import is_lane_fault, note_failures
-from connectors.services.drafting import draft_of
+from connectors.services.drafting import draft_of, topic_of
 from connectors.services.pools import ChannelPool, Pools
 from connectors.services.recording import jitter, sent_result
 from connectors.services.results import Result, tell_results
@@ -161,7 +161,12 @@ class Beginner:
         if item.delivery.called_off:
             return ended(State.CANCELLED, item.delivery.called_off)
         reach = _reach(item.delivery, addressee=item.addressee, kind=item.kind)
-        verdict = may_send(reach, writes_to=item.kind.writes_to, message_class=item.delivery.message_class)
+        verdict = may_send(
+            reach,
+            writes_to=item.kind.writes_to,
+            message_class=item.delivery.message_class,
+            topic=topic_of(item.delivery.template),
+        )
         if not verdict.is_allowed:
             return ended(State.BLOCKED, verdict.reason)
         return self._prepared(item, kind=item.kind, addressee=item.addressee, now=now)

@@ -80,6 +80,11 @@ def source_for(
     return source, with_defaults(variables, defaults_of(content, parts=parts))
 
 
+def topic_of(template: Template | None) -> str:
+    """The slug of what a mail is about; "" for nothing in particular."""
+    return str(template.content.get("topic", "")) if template else ""
+
+
 def locale_of(person: Person) -> str:
     """The language somebody reads: what was seen of them last, else the trait."""
     return person.locale or str(person.traits.get("locale") or person.traits.get("language") or "")

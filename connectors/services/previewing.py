@@ -27,6 +27,7 @@ from connectors.services.drafting import locale_of, source_for, variables_of
 from profiles.models import Person
 
 SAMPLE_LINK: Final = "/u/preview"
+SAMPLE_TOPICS: Final = "/u/preview/topics"
 _SHOWN_PART: Final = "shown"  # what a layout or block is called while it is looked at
 _NOBODY: Final = UUID(int=0)
 
@@ -100,10 +101,11 @@ def preview_with(variables: dict[str, Json], *, template: Template, locale: str)
 
 
 def _made(source: MailSource, *, variables: Mapping[str, Json]) -> MadeMail:
-    link = f"{settings.BASE_URL}{SAMPLE_LINK}"
-    return shared_renderer().mail(
-        source, variables={**variables, "unsubscribe_url": link, "preferences_url": link}
-    )
+    links_ = {
+        "unsubscribe_url": f"{settings.BASE_URL}{SAMPLE_LINK}",
+        "preferences_url": f"{settings.BASE_URL}{SAMPLE_TOPICS}",
+    }
+    return shared_renderer().mail(source, variables={**variables, **links_})
 
 
 def _around_part(content: Content, *, kind: TemplateKind) -> Content:

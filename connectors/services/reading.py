@@ -1,6 +1,7 @@
 """What readers of a mail do with it: open it, follow its links, ask for no more."""
 
 import hashlib
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -8,6 +9,7 @@ from django.db import transaction
 
 from connectors.domain.consent import SCOPE_MARKETING, consent_category
 from connectors.domain.links import Click, Unsubscribe
+from connectors.domain.message import Json
 from connectors.domain.reader import Reader
 from connectors.models import Delivery
 from connectors.queries import survivor_of
@@ -17,6 +19,7 @@ from connectors.services.suppressing import suppress_hash
 CLICKED = "Email Link Clicked"
 OPENED = "Email Opened"
 UNSUBSCRIBED = "Email Unsubscribed"
+UNSUBSCRIBED_REASON = "unsubscribed"  # of a suppression: what a reader may take back
 _CHANNEL = "email"
 
 
@@ -24,7 +27,7 @@ def record_click(click: Click, *, reader: Reader, at: datetime) -> None:
     """Tell that a link was followed; the same link within a second counts once."""
     place = hashlib.sha256(click.url.encode()).hexdigest()[:12]
     properties = {"url": click.url, "by": reader.value}
-    _tell(
+    tell_of_mail(
         click.delivery,
         event=CLICKED,
         what=f"click:{place}:{int(at.timestamp())}",
@@ -36,7 +39,7 @@ def record_click(click: Click, *, reader: Reader, at: datetime) -> None:
 def record_open(delivery: UUID, *, reader: Reader, at: datetime) -> None:
     """Tell that a mail was opened; the same reader within a minute counts once."""
     minute = int(at.timestamp()) // 60
-    _tell(
+    tell_of_mail(
         delivery,
         event=OPENED,
         what=f"open:{reader.value}:{minute}",
@@ -51,8 +54,8 @@ def unsubscribe(asked: Unsubscribe, *, at: datetime) -> None:
     Works for mails whose delivery and person are long erased.
     """
     with transaction.atomic():
-        suppress_hash(asked.address_hash, channel=_CHANNEL, reason="unsubscribed", scope=SCOPE_MARKETING)
-        _tell(
+        suppress_hash(asked.address_hash, channel=_CHANNEL, reason=UNSUBSCRIBED_REASON, scope=SCOPE_MARKETING)
+        tell_of_mail(
             asked.delivery,
             event=UNSUBSCRIBED,
             what=f"unsubscribed:{int(at.timestamp())}",
@@ -62,19 +65,20 @@ def unsubscribe(asked: Unsubscribe, *, at: datetime) -> None:
         )
 
 
-def _tell(
+def tell_of_mail(
     delivery_id: UUID,
     *,
     event: str,
     what: str,
-    properties: dict[str, str],
+    properties: Mapping[str, Json],
     at: datetime,
     consent: dict[str, bool] | None = None,
 ) -> None:
+    """Tell of a mail's person what they did with it; of nobody where the delivery or the person is erased."""
     delivery = Delivery.objects.filter(uuid=delivery_id).select_related("connection", "template").first()
     person = survivor_of(delivery.person_id) if delivery else None
     if delivery is None or person is None:
-        return  # erased meanwhile: there is nobody to tell it about
+        return
     subject = (delivery.rendered or {}).get("subject")  # people know a mail by it, not by its template
     result = Result(
         delivery=delivery,
@@ -82,7 +86,7 @@ def _tell(
         event=event,
         at=at,
         what=what,
-        properties=({"subject": subject} if subject else {}) | properties,
+        properties={**({"subject": subject} if subject else {}), **properties},
         consent=consent or {},
     )
     tell_results([result], now=at)

@@ -18,7 +18,7 @@ from django.utils.translation import gettext
 
 from cdp_site import audit
 from connectors.domain.template import LANGUAGE, Content, TemplateKind, content_of, texts_of, to_json
-from connectors.models import Template, TemplateVersion
+from connectors.models import Template, TemplateVersion, Topic
 from connectors.rendering import RenderError, shared_renderer
 
 CONTENT_BLOCK: Final = "content"  # what a layout calls the place of the body
@@ -156,6 +156,7 @@ def checked(content: Content, *, kind: TemplateKind) -> Content:
         raise RenderError(words % {"block": "{% block content %}{% endblock %}"}, name="body")
     found = replace(content, parts=read.parts)
     _check_parts(found)
+    _check_topic(found)
     return found
 
 
@@ -178,6 +179,11 @@ def _check_parts(content: Content) -> None:
     if missing := [slug for slug in content.parts if slug not in kinds]:
         words = gettext("There is no block “%(slug)s” in force.")
         raise RenderError(words % {"slug": missing[0]}, name="body")
+
+
+def _check_topic(content: Content) -> None:
+    if content.topic and not Topic.objects.filter(slug=content.topic).exists():
+        raise RenderError(gettext("There is no topic “%(slug)s”.") % {"slug": content.topic}, name="topic")
 
 
 def _published(

@@ -13,7 +13,7 @@ from django.urls import reverse
 from cdp_site.models import BackTest, BackTestDecision
 from cdp_site.pages.backtest_pages import NOT_PLAYED
 from connectors.domain.template import Wording
-from connectors.models import Template
+from connectors.models import Template, Topic
 from journeys.domain.decision import Outcome
 from journeys.domain.tally import Tally, Told
 from journeys.models import Journey
@@ -107,6 +107,8 @@ MESSAGE_PAGES = (
     "+new/",
     "+people/?as=§Uwe",
     "+variables/?event=§Page§",
+    "+topics/",
+    "+topics/t-topic/",
     "t-1/",
     "t-1/?version=1",
     "t-1/edit/",
@@ -393,6 +395,9 @@ def _templates() -> Template:
     """A mail with a draft, in two languages, in a layout."""
     around = "<mjml>{% block content %}{% endblock %}</mjml>"
     build.template(slug="t-layout", name="§Layout§", kind="layout", subject="", body=around)
+    Topic.objects.create(
+        slug="t-topic", name="§News§", description="§Each week§", translations={"de": {"name": "§Neues§"}}
+    )
     template = build.template(
         slug="t-1",
         name="§Back§",

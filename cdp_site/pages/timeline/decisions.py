@@ -61,6 +61,7 @@ _REASONS: Final[Mapping[str, str]] = {
     "error": gettext_noop("the journey's entry cannot be asked; see the log"),
     "consent_denied": gettext_noop("consent was refused"),
     "consent_unset": gettext_noop("consent was never given"),
+    "topic_denied": gettext_noop("the topic is not wanted"),
     "suppressed": gettext_noop("the address must not be written to"),
     "no_address": gettext_noop("no address is known"),
     "exit_when": gettext_noop("the exit rule holds"),

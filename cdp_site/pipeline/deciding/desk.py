@@ -1,12 +1,12 @@
 """What is known of the people of one transaction, and what has been decided about them so far."""
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from cdp_site.pipeline.rules import RuleId, Rules
-from connectors.queries import suppressed_scopes
+from connectors.queries import suppressed_scopes, topics_of_templates
 from connectors.services import NewDelivery
 from journeys.domain.engine import LedgerEntry
 from journeys.live import Entrant, Entrants, LedgerLine, Limits, LiveVersion, OpenRun, Runs
@@ -40,6 +40,7 @@ class Desk:
     entrants: Entrants = field(default_factory=Entrants)
     limits: Limits = field(default_factory=Limits)
     suppressed: dict[str, frozenset[str]] = field(default_factory=dict)  # address -> scopes
+    topics: Mapping[str, str] | None = None  # template -> what it is about; None: not looked up yet
     # person -> the event names, and beginnings of event names, that rules may ask them for
     watched: dict[int, tuple[frozenset[str], tuple[str, ...]]] = field(default_factory=dict)
 
@@ -88,6 +89,12 @@ class Desk:
         """Find out whether these addresses may be written to."""
         nothing = dict.fromkeys(addresses, frozenset[str]())
         self.suppressed |= nothing | suppressed_scopes(addresses, channel=EMAIL)
+
+    def topic_of(self, template: str) -> str:
+        """What a mail is about; "" for nothing in particular."""
+        if self.topics is None:
+            self.topics = topics_of_templates()
+        return self.topics.get(template, "")
 
     def set_trait(
         self, person: int, key: str, value: Json, *, origin: str, event: Event | None, now: datetime

@@ -77,7 +77,12 @@ def _refusal(desk: Desk, person: int, message: Outgoing) -> str:
         consent=state.consent,
         suppressed=desk.suppressed.get(state.email, frozenset()),
     )
-    verdict = may_send(reach, writes_to=writes_to(message.channel), message_class=message.message_class)
+    verdict = may_send(
+        reach,
+        writes_to=writes_to(message.channel),
+        message_class=message.message_class,
+        topic=desk.topic_of(message.template) if message.template else "",
+    )
     return verdict.reason
 
 

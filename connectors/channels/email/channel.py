@@ -42,9 +42,8 @@ class EmailChannel:
             raise DeliveryError(gettext("The template of this message does not exist."), permanent=True)
         key = vault.keys_for(vault.MAIL_LINKS)[0]
         out = _unsubscribe_address(draft, key=key)
-        made = render.mail(
-            draft.mail, variables={**draft.variables, "unsubscribe_url": out, "preferences_url": out}
-        )
+        ways_out = {"unsubscribe_url": out, "preferences_url": f"{out}/topics"}
+        made = render.mail(draft.mail, variables={**draft.variables, **ways_out})
         html = mail_body.with_links(made.html, link=lambda url: _tracked(url, draft=draft, key=key))
         shown = mail_body.with_preheader(html, text=made.preheader)
         sender = draft.mail.sender or self._sender

@@ -33,6 +33,23 @@ def test_may_send__email(
     assert (verdict.reason, verdict.is_allowed) == (reason, reason == "")
 
 
+@pytest.mark.parametrize(
+    ("consent", "topic", "message_class", "reason"),
+    [
+        (YES, "news", "marketing", ""),  # never asked about the topic
+        ({**YES, "topic.news": True}, "news", "marketing", ""),
+        ({**YES, "topic.news": False}, "news", "marketing", "topic_denied"),
+        ({**YES, "topic.news": False}, "offers", "marketing", ""),
+        ({**YES, "topic.news": False}, "", "marketing", ""),
+        ({**NO, "topic.news": True}, "news", "marketing", "consent_denied"),
+        ({"topic.news": False}, "news", "service", ""),
+    ],
+)
+def test_may_send__topics(consent: dict[str, bool], topic: str, message_class: str, reason: str) -> None:
+    reach = Reach(address=ADA, consent=consent)
+    assert may_send(reach, writes_to="email", message_class=message_class, topic=topic).reason == reason
+
+
 def test_may_send__systems_need_nobodys_consent() -> None:
     reach = Reach(address="", consent=NO, suppressed=frozenset({"all"}))
     assert may_send(reach, writes_to="", message_class="marketing").is_allowed

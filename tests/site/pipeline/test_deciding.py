@@ -293,25 +293,33 @@ def test_history_starts_no_journey(story: Journey) -> None:
 
 
 def test_marketing_without_consent_is_not_sent_and_says_so() -> None:
-    build.template(slug="offer")
+    build.template(slug="offer", topic="offers")
     step = {"id": "s1", "kind": "send", "channel": "email", "template": "offer", "class": "marketing"}
     journey = build.journey(document=build.journey_document(step, event="Cart Updated"))
     yes = {"consent": {"categoryPreferences": {"email_marketing": True}}}
     put(identify("u1", email="a@example.com"), track("u1", "Cart Updated"), received_at=START)
+    no_offers = {"consent": {"categoryPreferences": {"email_marketing": True, "topic.offers": False}}}
     put(identify("u2", email="b@example.com"), track("u2", "Cart Updated", context=yes), received_at=START)
+    put(
+        identify("u3", email="c@example.com"),
+        track("u3", "Cart Updated", context=no_offers),
+        received_at=START,
+    )
     drain()
     by_person = {
         value: list(
             Decision.objects.filter(person_id=person_of(value).pk)
             .order_by("id")
-            .values_list("outcome", flat=True)
+            .values_list("outcome", "reason")
         )
-        for value in ("u1", "u2")
+        for value in ("u1", "u2", "u3")
     }
-    assert by_person == {
+    assert {value: [outcome for outcome, _ in told] for value, told in by_person.items()} == {
         "u1": ["entered", "not_sent", "finished"],
         "u2": ["entered", "queued", "finished"],
+        "u3": ["entered", "not_sent", "finished"],
     }
+    assert [by_person[value][1][1] for value in ("u1", "u3")] == ["consent_unset", "topic_denied"]
     assert Delivery.objects.get().journey_id == journey.pk
 
 
