@@ -39,6 +39,7 @@ from connectors.services import (
     checked,
     save_connection,
     save_template,
+    secrets_of,
 )
 from connectors.source_services import SourceDraft, change_source, make_source
 from journeys.domain.definition import JourneyError, parse_journey
@@ -270,7 +271,7 @@ def _is_same(found: Connection, draft: ConnectionDraft) -> bool:
     kind = CHANNELS.get(draft.kind)
     if kind is None or (found.name, found.kind) != (draft.name, draft.kind):
         return False
-    known = {kind.secret: vault.unseal(found.secret)} if kind.secret else {}
+    known = secrets_of(found, kind=kind)
     given = {**known, **{key: value for key, value in draft.settings.items() if value != ""}}
     return kind.read_settings(given) == {**found.settings, **known}
 

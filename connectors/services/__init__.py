@@ -12,6 +12,7 @@ from connectors.services.connecting import (
     pause_connection,
     resume_connection,
     save_connection,
+    secrets_of,
 )
 from connectors.services.feeding import FeedDraft, store_feed
 from connectors.services.previewing import Preview, Sample, preview_mail, preview_with
@@ -66,6 +67,7 @@ __all__ = [
     "save_connection",
     "save_draft",
     "save_template",
+    "secrets_of",
     "send_due",
     "send_trial_mail",
     "store_feed",

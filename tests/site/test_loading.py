@@ -88,6 +88,21 @@ def test_load__brings_in_the_demos_story() -> None:
     assert AuditEntry.objects.count() == audited
 
 
+def test_load__a_connection_with_two_secrets_is_found_unchanged() -> None:
+    settings = {"base_url": "https://x.my.salesforce.com", "client_id": "c", "client_secret": "s"}
+    one = {"slug": "sf", "name": "SF", "kind": "salesforce", "settings": settings}
+    outcomes = [
+        load({"connections": [one | {"settings": settings | changes}]})[0].outcome
+        for changes in (
+            {"refresh_token": "r"},
+            {"refresh_token": "r"},
+            {"client_secret": ""},
+            {"client_id": "d"},
+        )
+    ]
+    assert outcomes == ["made", "unchanged", "unchanged", "changed"]
+
+
 @pytest.mark.parametrize(
     ("kind", "change"),
     [
