@@ -11,6 +11,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_POST, require_safe
@@ -140,7 +141,7 @@ def _line(delivery: Delivery, *, naming: Any) -> dict[str, Any]:
         "state": delivery_words.STATES[delivery.state],
         "reason": delivery_words.reason_of(delivery),
         "way": delivery_words.way_of(delivery),
-        "journey": (delivery.context.get("journey") or {}).get("name", ""),
+        "journey": (delivery.context.get("journey") or {}).get("name", "") or _fed(delivery),
     }
 
 
@@ -187,3 +188,8 @@ def _readable(body: str | None) -> str:
         return json.dumps(json.loads(body), indent=2, ensure_ascii=False) if body else ""
     except ValueError:
         return body or ""
+
+
+def _fed(delivery: Delivery) -> str:
+    """What stands in the place of a journey where none decided it."""
+    return _("Feed") if delivery.context.get("feed") else ""

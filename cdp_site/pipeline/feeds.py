@@ -14,6 +14,7 @@ from functools import cached_property
 from django.db import transaction
 
 from cdp_site.pipeline.gates import may_pass_anything, passes, person_reads
+from connectors.channels.crm import CRM
 from connectors.domain.feed import FeedAction, FeedError, action_for, read_actions
 from connectors.models import Connection, Feed, Source
 from connectors.registry import CHANNELS
@@ -38,7 +39,6 @@ class LiveFeed:
 
     id: int  # of the connection
     slug: str
-    kind: str
     gate: Condition
     actions: tuple[FeedAction, ...]
     reads: Reads  # of the person
@@ -145,7 +145,6 @@ def _live(row: Feed) -> LiveFeed | None:
     return LiveFeed(
         id=connection.pk,
         slug=connection.slug,
-        kind=connection.kind,
         gate=gate,
         actions=actions,
         reads=person_reads(gate),
@@ -166,7 +165,7 @@ def _delivery(feed: LiveFeed, action: FeedAction, item: Arrived, *, now: datetim
     return NewDelivery(
         key=f"feed:{feed.id}:{item.message_id}",
         person_id=item.person,
-        channel=feed.kind,
+        channel=CRM.name,  # as in steps of journeys; the connection says which it is
         connection=feed.slug,
         action=action.action,
         fields=action.fields,

@@ -66,6 +66,9 @@ def test_save__holds_from_the_next_message_on(marketer: Client) -> None:
     put(track("u1", "Order Completed"), track("u1", "Link Clicked"))
     drain()
     assert [row.action for row in Delivery.objects.all()] == ["create_deal"]
+    (fed,) = Delivery.objects.all()
+    assert "Feed" in marketer.get("/deliveries/").content.decode()
+    assert "no journey decided it" in marketer.get(f"/deliveries/{fed.uuid}/").content.decode()
     off = fields(marketer)
     off.pop("is_active")
     marketer.post(PAGE, off | {"do": "save"})
