@@ -25,7 +25,8 @@ class ConnectionInput(serializers.Serializer[Any]):
         default=dict,
         help_text=(
             "webhook: url, type, secret (whsec_…; left out: one is made). "
-            "crm: base_url, token, paths, idempotency_header. email: from, reply_to."
+            "crm: base_url, token, paths, idempotency_header. email: from, reply_to. "
+            "hubspot, salesforce, pipedrive: see docs/connections.md."
         ),
     )
     is_active = serializers.BooleanField(default=True)

@@ -38,6 +38,8 @@ def source_create(request: StaffRequest) -> HttpResponse:
         except IntegrityError:
             form.add_error("name", _("Another source has nearly this name already."))
         else:
-            context = {"source": source, "secret": vault.unseal(source.secret), "base_url": settings.BASE_URL}
+            # One that came from the other system needs no copying back.
+            secret = "" if form.cleaned_data["secret"] else vault.unseal(source.secret)
+            context = {"source": source, "secret": secret, "base_url": settings.BASE_URL}
             return render(request, "connectors/source_made.html", context)
     return render(request, "connectors/source_form.html", {"form": form})

@@ -182,5 +182,8 @@ def test_pipedrive__unproven_or_unreadable(body: Any, password: str, status: int
 def test_form__takes_the_secret_of_the_other_side(client: Client) -> None:
     client.force_login(build.user(role=Role.ADMIN))
     given = {"name": "Sales", "kind": "hubspot", "trust": "server", "secret": SECRET}
-    assert client.post("/sources/new/", given).status_code == 200
+    made = client.post("/sources/new/", given)
+    assert made.status_code == 200
+    assert SECRET not in made.content.decode()
+    assert "/hooks/sales" in made.content.decode()
     assert vault.unseal(Source.objects.get(slug="sales").secret) == SECRET

@@ -195,8 +195,8 @@ def _fields_in(found: Json) -> list[Mapping[str, Any]]:
 
 
 def _login(settings: Mapping[str, Json], secret: str) -> Login:
-    secrets = json.loads(secret)
-    form = {"client_id": str(settings["client_id"]), "client_secret": secrets["client_secret"]}
+    secrets = json.loads(secret) if secret else {}
+    form = {"client_id": str(settings["client_id"]), "client_secret": secrets.get("client_secret", "")}
     refresh = secrets.get("refresh_token")
     grant = (
         {"grant_type": "refresh_token", "refresh_token": refresh}
