@@ -89,6 +89,6 @@ def test_phone__the_editor_fits(page: Page, live_server: LiveServer, sign_in: Ca
     build.template(slug="hi", name="Hi", body="<p>Hello</p>" + "x" * 300)
     sign_in(Role.MARKETER)
     page.set_viewport_size({"width": 390, "height": 800})
-    for path in ("", "+new/", "hi/", "hi/edit/", "hi/publish/"):
+    for path in ("", "+new/", "+topics/", "hi/", "hi/edit/", "hi/publish/"):
         page.goto(f"{live_server.url}/messages/{path}")
         assert page.evaluate("document.documentElement.scrollWidth") == 390, path

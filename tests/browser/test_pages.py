@@ -47,7 +47,7 @@ def pages_of(world: World) -> list[str]:
     """One page of each kind: states of a delivery and parts of a journey look alike."""
     alike = [f"/deliveries/{uuid}/" for uuid in world.deliveries[2:]]
     part = re.compile(
-        r"/search/|/uses/|/moves/|/build/|\?step=s"
+        r"/search/|/uses/|/moves/|/build/|/[+](people|variables)/|\?step=s"
     )  # parts of pages, and pages that look alike
     return [path for path in world.pages() if not part.search(path) and path not in alike]
 
