@@ -33,8 +33,7 @@ from jinja2 import (
 from jinja2.environment import Template, TemplateExpression
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-# Of this process's own time: a busy machine makes no template guilty. The second stops what never comes
-# back to Python, such as the power of two large numbers.
+# Of this process's own time: a busy machine is no template's fault. The second is for what never comes back.
 TEMPLATE_SECONDS = 1.0
 STUCK_SECONDS = 1.5
 MEMORY_BYTES = 768 * 1024 * 1024
@@ -42,6 +41,7 @@ LONGEST_OUTPUT = 1_000_000  # characters; mail programs clip at a tenth of it
 DEEPEST_FIELDS = 10
 ORPHAN_CHECK_SECONDS = 5
 ROOTS = frozenset({"person", "event", "entry", "journey", "run"})  # what a template may lack something of
+_LACKS = "there is no “{}”; say what to write instead"
 _PART = "<part {}>"  # stands for a file's name in what Jinja2 says of faults
 _ONE_EXPRESSION = re.compile(r"\s*\{\{(?![{%#-])((?:(?!\}\}|\{\{).)+?)\}\}\s*", re.DOTALL)
 _LENGTH = struct.Struct("!I")
@@ -56,12 +56,12 @@ class _Sandbox(ImmutableSandboxedEnvironment):
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         if isinstance(obj, Mapping):
-            return obj[attribute] if attribute in obj else self.undefined(obj=obj, name=attribute)
+            return obj[attribute] if attribute in obj else self.undefined(_LACKS.format(attribute), obj)
         return super().getattr(obj, attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
         if isinstance(obj, Mapping):
-            return obj[argument] if argument in obj else self.undefined(obj=obj, name=argument)
+            return obj[argument] if argument in obj else self.undefined(_LACKS.format(argument), obj)
         return super().getitem(obj, argument)
 
 

@@ -83,7 +83,7 @@ def test_mail__mjml_becomes_html_that_calls_nobody(renderer: ProcessRenderer) ->
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ("{{ person.nickname }}", "nickname"),
+        ("{{ person.nickname }}", "there is no “nickname”; say what to write instead"),
         ("{{ persn.firstName }}", "'persn' is undefined"),
         ("one\ntwo {{ person.nickname }}", "Line 2"),
         ("one\n{% if %}", "Line 2"),
