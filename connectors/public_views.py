@@ -20,7 +20,7 @@ from connectors import vault
 from connectors.domain.links import read_click, read_open, read_unsubscribe
 from connectors.domain.reader import reader_of
 from connectors.services import record_click, record_open, unsubscribe
-from connectors.services.topics import Said, choice_of, choose_topics
+from connectors.services.topics import Said, are_topics_on_offer, choice_of, choose_topics
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +70,11 @@ def unsubscribe_page(request: HttpRequest, token: str) -> HttpResponse:
     is_done = request.method == "POST"
     if is_done:
         unsubscribe(asked, at=timezone.now())
-    return _unlisted(render(request, "connectors/unsubscribe.html", {"is_done": is_done}))
+    context = {
+        "is_done": is_done,
+        "choose": reverse("connectors:topics", args=[token]) if are_topics_on_offer() else "",
+    }
+    return _unlisted(render(request, "connectors/unsubscribe.html", context))
 
 
 @public_page

@@ -81,6 +81,10 @@ def save_topic(slug: str, draft: TopicDraft, *, actor: str) -> Topic:
     return topic
 
 
+def are_topics_on_offer() -> bool:
+    return Topic.objects.filter(is_active=True).exists()
+
+
 def choice_of(asked: Unsubscribe, *, said: Said | None = None) -> Choice:
     """What somebody gets mails about now, or will by what they just said."""
     person = _person(asked)

@@ -70,6 +70,8 @@ def test_page__shows_the_choice_and_a_get_changes_nothing(ada: Person) -> None:
     assert not response.cookies
     assert (told(), Suppression.objects.count()) == ([], 0)
     assert reader().get("/u/nonsense/topics").status_code == 404
+    path = path_of(ada)
+    assert f'href="{path}"' in reader().get(path.removesuffix("/topics")).content.decode()
 
 
 def test_choose__some_are_wanted_and_unsubscribing_is_taken_back(ada: Person) -> None:
