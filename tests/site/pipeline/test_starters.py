@@ -126,7 +126,7 @@ def test_starter(story: Story, settings: Settings) -> None:
     journey = start_journey(starter, actor="mia", now=world.now)
     publish_journey(journey.slug, actor="mia", now=world.now)
     world.happens(*willing("anna", **story.traits))
-    Person.objects.update(uuid=_drawn(is_held_out=story.is_held_out))
+    Person.objects.update(uuid=_drawn(journey.draft, is_held_out=story.is_held_out))
     for hours, event, properties in story.does:
         world.passes(until=START + timedelta(hours=hours), step=timedelta(days=9))
         world.happens(track("anna", event, properties=properties))
@@ -140,20 +140,22 @@ def test_starter(story: Story, settings: Settings) -> None:
     assert [run.outcome for run in Run.objects.order_by("entered_at", "id")] == story.ends
 
 
-def _drawn(*, is_held_out: bool) -> UUID:
-    """Somebody whom the split of the abandoned cart holds out, or does not."""
+def _drawn(document: Any, *, is_held_out: bool) -> UUID:
+    """Somebody whom the journey's split, each of its own, holds out or does not."""
+    salt = next(iter(_named(document, "salt")), "")
     people = (UUID(int=number) for number in range(1, 1000))
-    return next(one for one in people if (share_of("test", one) >= 0.9 * (1 << BITS)) is is_held_out)
+    return next(one for one in people if (share_of(salt, one) >= 0.9 * (1 << BITS)) is is_held_out)
 
 
 def test_starters__each_has_its_story_and_its_texts() -> None:
     assert {story.starter for story in STORIES} == {one.slug for one in STARTERS}
-    named = {slug for one in STARTERS for slug in _templates(one.document("crm"))}
+    named = {slug for one in STARTERS for slug in _named(one.document("crm"), "template")}
     assert named == TEXTS.keys()
 
 
-def _templates(part: Any) -> set[str]:
+def _named(part: Any, key: str) -> set[str]:
+    """All values of a key, however deep in a document."""
     if isinstance(part, dict):
-        own = {part["template"]} if "template" in part else set()
-        return own.union(*map(_templates, part.values()))
-    return set().union(*map(_templates, part)) if isinstance(part, list) else set()
+        own = {part[key]} if key in part else set()
+        return own.union(*(_named(inner, key) for inner in part.values()))
+    return set().union(*(_named(inner, key) for inner in part)) if isinstance(part, list) else set()
