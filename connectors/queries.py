@@ -52,8 +52,8 @@ def samples_of(template: Template, *, limit: int) -> list[Delivery]:
 
 def topics_of_templates() -> dict[str, str]:
     """What the mails in force are about: template -> topic, those about nothing in particular left out."""
-    found = Template.objects.mails().in_force().annotate(topic=KT("content__topic")).exclude(topic__isnull=True)
-    return dict(found.exclude(topic="").values_list("slug", "topic"))
+    found = Template.objects.mails().in_force().annotate(topic=KT("content__topic"))
+    return dict(found.exclude(topic__isnull=True).exclude(topic="").values_list("slug", "topic"))
 
 
 def parts_in_force() -> dict[str, Content]:

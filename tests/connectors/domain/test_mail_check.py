@@ -29,7 +29,10 @@ def test_fault_of(address: str, fault: LinkFault | None) -> None:
 
 
 def test_links_in__words_and_pictures() -> None:
-    html = '<a href="https://a.example">To <b>the</b>\n shop</a> <a name="x">no</a><a href="#"><img alt="Logo"></a>'
+    html = (
+        '<a href="https://a.example">To <b>the</b>\n shop</a> <a name="x">no</a>'
+        '<a href="#"><img alt="Logo"></a>'
+    )
     assert links_in(html) == [
         Link(words="To the shop", address="https://a.example", fault=None),
         Link(words="Logo", address="#", fault=LinkFault.EMPTY),
