@@ -21,9 +21,10 @@ class _Echo:
         return text
 
 
-def exported(segment: Segment, *, columns: Sequence[str], to: str) -> Iterator[str]:
-    """The members, those who entered last first, in one of `FORMATS`."""
-    lines = _csv(segment, columns) if to == "csv" else _jsonl(segment, columns)
+def exported(segment: Segment, *, columns: Sequence[str], to: str, search: str = "") -> Iterator[str]:
+    """The members, or those whom a search finds, the last to enter first, in one of `FORMATS`."""
+    members = all_members(segment, columns=columns, search=search)
+    lines = _csv(members, columns) if to == "csv" else _jsonl(members, columns)
     gathered: list[str] = []
     for line in lines:
         gathered.append(line)
@@ -33,18 +34,18 @@ def exported(segment: Segment, *, columns: Sequence[str], to: str) -> Iterator[s
     yield "".join(gathered)
 
 
-def _csv(segment: Segment, columns: Sequence[str]) -> Iterator[str]:
+def _csv(members: Iterator[MemberLine], columns: Sequence[str]) -> Iterator[str]:
     writer = csv.writer(_Echo())
     yield writer.writerow([*_FIXED, *(_harmless(key) for key in columns)])
-    for member in all_members(segment, columns=columns):
+    for member in members:
         fixed, traits = _values(member), member.traits
         yield writer.writerow(
             [_harmless(fixed[name]) for name in _FIXED] + [_harmless(traits.get(key)) for key in columns]
         )
 
 
-def _jsonl(segment: Segment, columns: Sequence[str]) -> Iterator[str]:
-    for member in all_members(segment, columns=columns):
+def _jsonl(members: Iterator[MemberLine], columns: Sequence[str]) -> Iterator[str]:
+    for member in members:
         document = _values(member) | {"traits": {key: member.traits.get(key) for key in columns}}
         yield json.dumps(document, ensure_ascii=False, default=str) + "\n"
 

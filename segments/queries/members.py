@@ -115,9 +115,9 @@ def searched(stays: QuerySet[Membership], search: str) -> QuerySet[Membership]:
     return stays.filter(person_id__in=matching(search).values("pk"))
 
 
-def all_members(segment: Segment, *, columns: Sequence[str] = ()) -> Iterator[MemberLine]:
-    """Everybody in a segment, read little by little from one cursor of the database."""
-    stays = members_of(segment).order_by("-entered_at", "-id").iterator(chunk_size=STREAMED)
+def all_members(segment: Segment, *, columns: Sequence[str] = (), search: str = "") -> Iterator[MemberLine]:
+    """Everybody in a segment whom a search finds, read little by little from one cursor of the database."""
+    stays = searched(members_of(segment), search).order_by("-entered_at", "-id").iterator(chunk_size=STREAMED)
     for some in batched_rows(iter(stays)):
         yield from member_lines_of(some, columns=columns)
 

@@ -14,7 +14,7 @@ from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 
 from cdp_site.web import Role, StaffRequest, page_or_part, staff_page, wants_part, with_toast
 from segments.domain.parse import ConditionError
-from segments.forms import BadForm, ComputedForm, computed_for, computed_new, computed_sent
+from segments.forms import BadForm, ComputedForm, computed_for, computed_new, computed_sent, refusal_of
 from segments.models import ComputedTrait
 from segments.queries import TooSlow
 from segments.samples import samples_of
@@ -77,8 +77,8 @@ def _saved(request: StaffRequest, form: ComputedForm) -> HttpResponse:
             now=timezone.now(),
             must_be_new=form.is_new,
         )
-    except KeyTaken:
-        form.refused = {"key": _("Another computed trait has this key.")}
+    except KeyTaken as taken:
+        form.refused = {"key": refusal_of(taken)}
         return _shown(request, form)
     messages.success(request, _("Saved; the values are being computed."))
     address = reverse(LIST)

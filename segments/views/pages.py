@@ -14,7 +14,7 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 from django_htmx.http import HttpResponseClientRefresh
 
-from cdp_site.web import StaffRequest, page_or_part, staff_page
+from cdp_site.web import StaffRequest, page_or_part, staff_page, wants_part
 from profiles import catalogue
 from profiles.queries import people_count
 from segments.differences import Difference, difference
@@ -92,6 +92,7 @@ def segment_detail(request: StaffRequest, slug: str) -> HttpResponse:
         "columns": columns,
         "search": search,
         "query": urlencode(query, doseq=True),
+        "is_part": wants_part(request),
         "known": [line.path for line in catalogue.traits() if "." not in line.path and "[" not in line.path],
     }
     return page_or_part(
