@@ -9,6 +9,9 @@ from profiles.domain.identity import ANONYMOUS, EMAIL, PHONE, USER, Key
 _FULL = ("name", "fullName", "full_name")
 _FIRST = ("firstName", "first_name")
 _LAST = ("lastName", "last_name")
+_WRITTEN = ("email", "phone", "company", "address", "timezone", "locale")
+# The traits that people are named by, found by, written to at, and whose clock and language they follow.
+OWN_TRAITS = frozenset((*_FULL, *_FIRST, *_LAST, *_WRITTEN, "id", "user_id", "userId"))
 _ORDER = (EMAIL, USER, PHONE)  # external systems follow, devices come last
 SHORTENED_TO = 8
 

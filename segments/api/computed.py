@@ -4,7 +4,6 @@ from typing import Any
 
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
-from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
@@ -15,6 +14,7 @@ from cdp_site.api import actor_of, role_required
 from cdp_site.web import Role
 from segments.api.answers import Faults, translator_now, valid
 from segments.domain.parse import ConditionError
+from segments.forms import refusal_of
 from segments.models import ComputedTrait
 from segments.services.computing import (
     KeyTaken,
@@ -135,4 +135,4 @@ def _saved(key: str, data: dict[str, Any], *, request: Request, must_be_new: boo
         fault = {error.path: words} if error.path else words
         raise serializers.ValidationError({"definition": fault}) from error
     except KeyTaken as error:
-        raise serializers.ValidationError({"key": [_("Another computed trait has this key.")]}) from error
+        raise serializers.ValidationError({"key": [refusal_of(error)]}) from error

@@ -1,6 +1,6 @@
 """Forms of conditions: a document becomes rows on a page and back, without loss."""
 
-from segments.forms.computed import ComputedForm, computed_for, computed_new, computed_sent
+from segments.forms.computed import ComputedForm, computed_for, computed_new, computed_sent, refusal_of
 from segments.forms.editing import is_alike
 from segments.forms.editor import JOURNEY, SEGMENT, ConditionEditor, Scope, editor_for, editor_sent
 from segments.forms.rows import BadForm, Row, from_state, to_state
@@ -20,5 +20,6 @@ __all__ = [
     "editor_sent",
     "from_state",
     "is_alike",
+    "refusal_of",
     "to_state",
 ]

@@ -15,6 +15,7 @@ from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from profiles.domain.naming import OWN_TRAITS
 from segments.domain.computed import WITHOUT_PROPERTY, Compute, Definition, computed_json, parse_computed
 from segments.domain.describe import describe_computed
 from segments.domain.parse import ConditionError
@@ -23,6 +24,7 @@ from segments.forms.editing import perform
 from segments.forms.editor import ConditionEditor, editor_for, editor_sent
 from segments.forms.reading import read
 from segments.forms.rows import BadForm, Kind, Row, Sent
+from segments.services.computing import Holder, KeyTaken
 
 LONGEST_NAME: Final = 120
 LONGEST_KEY: Final = 200
@@ -142,14 +144,29 @@ class ComputedForm:
             found["name"] = _("Give the trait a name.")
         if not _KEY.fullmatch(self.key):
             found["key"] = _("Letters, digits and underscores only, with a letter first.")
+        elif self.is_new and self.key in OWN_TRAITS:
+            found["key"] = refusal_of(KeyTaken(self.key, by=Holder.WAYFARE))
         if self.has_property and not self.path.strip():
             found["property"] = _("Choose a property.")
         return found
 
     @property
     def is_overwriting(self) -> bool:
-        """Whether people have a trait of this key from elsewhere, which would be overwritten."""
+        """Whether sources sent a trait of this key, as far as is known without reading everybody."""
         return self.is_new and any(line.path == self.key for line in self.editor.offers.words.traits)
+
+
+def refusal_of(taken: KeyTaken) -> str:
+    """Say why a new trait cannot have a key."""
+    match taken.by:
+        case Holder.COMPUTED:
+            return _("Another computed trait has this key.")
+        case Holder.PEOPLE:
+            return _(
+                "People already have a trait of this key, sent by a source or set by a journey; choose another."
+            )
+        case Holder.WAYFARE:
+            return _("People are named, found or written to by a trait of this key; choose another.")
 
 
 def computed_new() -> ComputedForm:

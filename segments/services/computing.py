@@ -2,11 +2,15 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 
 from cdp_site import audit
+from profiles.domain.naming import OWN_TRAITS
+from profiles.models import Person, TraitChange
 from segments.domain.computed import computed_json, parse_computed
 from segments.models import ComputedTrait
 from segments.queries import segments_by_trait
@@ -15,12 +19,21 @@ from segments.services.askers import asking_for
 from segments.services.publishing import wake_builder
 
 
-class KeyTaken(Exception):
-    """Another computed trait writes this trait."""
+class Holder(StrEnum):
+    """Whose a key is."""
 
-    def __init__(self, key: str) -> None:
+    COMPUTED = "computed"  # another computed trait's
+    PEOPLE = "people"  # of a trait that sources sent or journeys set
+    WAYFARE = "wayfare"  # what people are named by, or written to at
+
+
+class KeyTaken(Exception):
+    """The trait of this key is written by something else."""
+
+    def __init__(self, key: str, *, by: Holder = Holder.COMPUTED) -> None:
         super().__init__(key)
         self.key = key
+        self.by = by
 
 
 class TraitInUse(Exception):
@@ -46,9 +59,11 @@ def save_computed(
 
     Raises:
         ConditionError: the definition is none.
-        KeyTaken: there is one of this key, and `must_be_new`.
+        KeyTaken: there is one of this key, and `must_be_new`; or a new one would overwrite what people have.
     """
     document = computed_json(parse_computed(dict(definition)))
+    if not ComputedTrait.objects.filter(key=key).exists():
+        _check_free(key)  # may read everybody, so it comes before drains are held off
     change_rules()
     trait, is_new = ComputedTrait.objects.select_for_update().get_or_create(
         key=key, defaults={"name": name, "definition": document}
@@ -65,6 +80,15 @@ def save_computed(
     )
     trait.refresh_from_db()
     return trait
+
+
+def _check_free(key: str) -> None:
+    """Refuse a key under which people have something that was not computed. Raises KeyTaken."""
+    if key in OWN_TRAITS:
+        raise KeyTaken(key, by=Holder.WAYFARE)
+    computed = TraitChange.objects.filter(person_id=OuterRef("pk"), key=key, origin="computed")
+    if Person.objects.current().filter(~Exists(computed), traits__has_key=key).exists():
+        raise KeyTaken(key, by=Holder.PEOPLE)
 
 
 @transaction.atomic

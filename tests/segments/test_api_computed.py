@@ -7,6 +7,7 @@ import pytest
 from cdp_site.company import set_time_zone
 from cdp_site.models import AuditEntry
 from cdp_site.web import Role
+from profiles.models import TraitChange
 from segments.models import ComputedTrait, Segment
 from tests import build
 from tests.segments.test_api import Api
@@ -43,6 +44,22 @@ def test_computed_trait__names_what_is_wrong() -> None:
     assert [fault["path"] for fault in answer["errors"]] == ["/definition/compute"]
     answer = Api().call("post", url(), body | {"key": "a b"}, status=400)
     assert answer["errors"][0]["path"] == "/key"
+
+
+def test_computed_trait__overwrites_nothing_that_people_have() -> None:
+    api = Api()
+    told, kept = build.person(traits={"plan": "pro", "spent": 5}), build.person(traits={"spent": 7})
+    for person in (told, kept):
+        TraitChange.objects.create(
+            person_id=person.pk, key="spent", at=build.NOON, arrival=1, value=5, origin="computed"
+        )
+    body = {"name": "Spent", "definition": SPENT}
+    for key in ("plan", "email"):
+        answer = api.call("post", url(), body | {"key": key}, status=400)
+        assert [fault["path"] for fault in answer["errors"]] == ["/key"]
+    assert not ComputedTrait.objects.exists()
+    api.call("post", url(), body | {"key": "spent"}, status=201)  # what one that was given up left behind
+    api.call("patch", url("spent/"), body, status=200)
 
 
 def test_computed_trait__service_reads_only() -> None:

@@ -112,10 +112,13 @@ class TestWriting:
             ({"r2.event": ""}, "Choose an event."),
             ({"r2.during_amount": "x"}, "Must be a whole number above zero."),
             ({"key": "taken"}, "Another computed trait has this key."),
+            ({"key": "plan"}, "People already have a trait of this key, sent by a source"),
+            ({"key": "firstName"}, "People are named, found or written to by a trait of this key"),
         ],
     )
     def test_faults__stand_at_their_field(self, staff: Client, fields: dict[str, str], said: str) -> None:
         made(key="taken")
+        build.person(traits={"plan": "pro"})
         page = staff.post(f"{TRAITS}+new/", form(**fields)).content.decode()
         assert said in page
         assert ComputedTrait.objects.count() == 1
