@@ -163,7 +163,8 @@ def refusal_of(taken: KeyTaken) -> str:
             return _("Another computed trait has this key.")
         case Holder.PEOPLE:
             return _(
-                "People already have a trait of this key, sent by a source or set by a journey; choose another."
+                "People already have a trait of this key, sent by a source or set by a journey;"
+                " choose another."
             )
         case Holder.WAYFARE:
             return _("People are named, found or written to by a trait of this key; choose another.")
