@@ -87,3 +87,22 @@ def test_without_scripts(browser: Browser, shop: str, sign_in: SignIn) -> None:
         page.get_by_role("button", name="Save draft").click()
         expect(page.get_by_text("Saved as a draft.")).to_be_visible()
     assert Segment.objects.get(slug="plain").condition["if"]["all"][0]["event"] == "Product Viewed"
+
+
+def test_a_menu__lies_above_the_rows_below(page: Page, shop: str, sign_in: SignIn) -> None:
+    sign_in(Role.MARKETER)
+    page.goto(shop)
+    for row in range(3):
+        page.get_by_role("button", name="Trait").click()
+        expect(page.locator(".rule-row")).to_have_count(row + 1)
+    first = page.locator(".rule-row").first
+    first.get_by_label("More about this condition").click()
+    for name in ("Move up", "Move down", "Duplicate", "Put in a group"):
+        line = first.get_by_role("button", name=name)
+        assert line.evaluate(
+            """line => {
+              const box = line.getBoundingClientRect();
+              return [0.1, 0.5, 0.8, 0.95].every(share =>
+                line.contains(document.elementFromPoint(box.left + share * box.width, box.top + box.height / 2)));
+            }"""
+        ), name
