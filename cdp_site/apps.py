@@ -12,4 +12,8 @@ class SiteConfig(AppConfig):
 
     def ready(self) -> None:
         register(check_database, Tags.database)
+        from cdp_site.pipeline.feeds import feeds_asking_for
+        from segments.services.askers import ask_too
+
         connection_created.connect(read_instants_fast)
+        ask_too(feeds_asking_for)

@@ -5,8 +5,9 @@ anything meanwhile. A crowd is seen to in the background, portion by portion, ea
 sweep; until their turn comes they go on by the version they are in, unless the journey was stopped.
 """
 
+import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Final
@@ -26,6 +27,8 @@ from profiles.domain.facts import Json
 from profiles.models import Person
 from segments.revision import share_rules
 
+logger = logging.getLogger(__name__)
+
 AT_ONCE: Final = 5_000  # runs; others wait for less than a second
 PORTION: Final = 500  # runs in one transaction beside others'
 
@@ -37,6 +40,7 @@ class Crowd:
     before: int  # number of a version: who is in it, or in a later one, stays as they are
     total: int  # runs, when it began
     after: int = 0  # id of the run that was looked at last
+    seen: int = 0  # runs seen to in this round
     version: int | None = None  # id of the version they move to; None: they leave, or are asked
     to: Mapping[str, str] = field(default_factory=dict)  # step that is gone -> step they begin instead
     outcome: str = ""  # of those who leave
@@ -159,12 +163,20 @@ def see_to_crowds(*, now: datetime, ends_at: float, portion: int = PORTION) -> d
     count = 0
     partitions.ensure_decision_days({now.date()})
     for journey_id in list(Journey.objects.exclude(moving=None).order_by("pk").values_list("pk", flat=True)):
-        ways: Ways = {}
-        while (some := _see_to_some(journey_id, ways, now=now, portion=portion)) is not None:
-            count += some
-            if time.monotonic() > ends_at:
-                return {"moved": count}
+        try:
+            for some in _seen_to(journey_id, now=now, portion=portion):
+                count += some
+                if time.monotonic() > ends_at:
+                    return {"moved": count}
+        except Exception:  # of one journey: the crowds of others go on, and this one at the next call
+            logger.exception("the crowd inside journey %s waits", journey_id)
     return {"moved": count}
+
+
+def _seen_to(journey_id: int, *, now: datetime, portion: int) -> Iterator[int]:
+    ways: Ways = {}
+    while (some := _see_to_some(journey_id, ways, now=now, portion=portion)) is not None:
+        yield some
 
 
 @transaction.atomic
@@ -199,16 +211,16 @@ def _some(journey: Journey, crowd: Crowd, versions: Sequence[int], *, portion: i
     """The next runs of these versions, their people locked, and the place noted; None at the end."""
     found = journey.runs.open().filter(version__in=versions, pk__gt=crowd.after).order_by("pk")
     people = dict(found.values_list("pk", "person_id")[:portion])
-    # From the beginning once more, for those who were somebody else's for a moment.
-    is_over = not people and (crowd.is_asking or not crowd.after)
-    further = None if is_over else asdict(crowd) | {"after": max(people, default=0)}
-    if further is None and crowd.then_asks:
-        further = asdict(_asking(journey, total=journey.runs.open().count()))
-    Journey.objects.filter(pk=journey.pk).update(moving=further)
-    if not people:
-        return None if further is None else []
     locked = Person.objects.select_for_update().filter(pk__in=people.values()).order_by("pk")
     owners = [person.pk for person in locked.only("pk")]
     # What others did with them until now is seen by this; a run that a merge took away has its turn later.
     rows = journey.runs.open().filter(pk__in=list(people), person__in=owners, version__in=versions)
-    return list(rows.order_by("pk").values_list("pk", flat=True))
+    seen = list(rows.order_by("pk").values_list("pk", flat=True)) if people else []
+    # From the beginning once more, for those who were somebody else's for a moment, until nobody is found.
+    is_over = not people and (crowd.is_asking or not crowd.seen)
+    place = {"after": max(people, default=0), "seen": crowd.seen + len(seen) if people else 0}
+    further = None if is_over else asdict(crowd) | place
+    if further is None and crowd.then_asks:
+        further = asdict(_asking(journey, total=journey.runs.open().count()))
+    Journey.objects.filter(pk=journey.pk).update(moving=further)
+    return None if not people and further is None else seen

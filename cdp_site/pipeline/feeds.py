@@ -126,6 +126,11 @@ def live_feeds() -> Feeds:
     return Feeds(feeds=[feed for row in rows if (feed := _live(row)) is not None])
 
 
+def feeds_asking_for(key: str) -> list[str]:
+    """The slugs of the connections whose gate asks for a trait."""
+    return [feed.slug for feed in live_feeds().feeds if key in feed.reads.trait_keys]
+
+
 def save_feed(connection: Connection, draft: FeedDraft, *, actor: str, now: datetime) -> Feed:
     """Put a feed in force, or out of it: from its commit on no message is decided by the former one."""
     with transaction.atomic():

@@ -19,6 +19,7 @@ from segments.domain.conditions import (
     Condition,
     ConsentIs,
     ConsentState,
+    Engagement,
     EventCount,
     EventSequence,
     NoneOf,
@@ -69,6 +70,8 @@ def may_pass_anything(gate: Condition) -> bool:
             return gate.count.holds_for(0)
         case ConsentIs():
             return gate.state is ConsentState.UNSET
+        case Engagement():
+            return may_pass_anything(gate.as_events())
         case EventSequence():
             return False
         case _:

@@ -70,7 +70,7 @@ def call_in_present(now: datetime | None = None, *, seconds: float = _BULK_SECON
     ends_at = time.monotonic() + seconds
     until = limit_of_timers(now or timezone.now())  # so that they are due at once
     planned = plan_waiting(company=company_rules(), now=until, ends_at=ends_at)
-    planned |= see_to_crowds(now=until, ends_at=ends_at)
+    planned |= see_to_crowds(now=now or timezone.now(), ends_at=ends_at)
     left = max(0.0, ends_at - time.monotonic())
     counts = planned | _sweep(_present, now=now, seconds=left)
     if time.monotonic() > ends_at:

@@ -163,3 +163,22 @@ def test_a_stop__ends_whoever_was_on_the_way_to_another_version(crowd: Journey) 
     assert places() == [(2, "c", "ended")] * 2 + [(1, "a", "ended")] * 2 + [FINISHED]
     publish(NEW, PeopleInside.FINISH)
     assert Journey.objects.get().state == "live"
+
+
+def test_one_that_cannot_be_read__holds_up_no_other(crowd: Journey, caplog: pytest.LogCaptureFixture) -> None:
+    publish(NEW, PeopleInside.MOVE)
+    other = build.journey(slug="other", document=journey(steps=OLD))
+    for _ in range(4):
+        build.run(journey=other, person=build.person(), step="a")
+    stop_journey("other", actor="mia", now=NOON, at_once=3)
+    crowd.versions.filter(number=2).update(document={"language": 2})
+    assert see_to_crowds(now=NOON, ends_at=math.inf) == {"moved": 4}
+    assert f"journey {crowd.pk} waits" in caplog.text
+    assert not other.runs.open().exists()
+
+
+def test_it_ends_though_nobody_can_be_found_for_a_run(crowd: Journey) -> None:
+    crowd.runs.filter(pk=crowd.runs.open()[0].pk).update(person_id=0)
+    stop_journey("crowd", actor="mia", now=NOON, at_once=3)
+    assert see_to_crowds(now=NOON, ends_at=math.inf) == {"moved": 3}
+    assert Journey.objects.get().moving is None

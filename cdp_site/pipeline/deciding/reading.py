@@ -63,13 +63,16 @@ def load_facts(
     for person, reads in needs.items():
         desk.watched[person] = wanted_names(reads)
     old = [person for person in marked if not states[person].is_new]
+    everything = reduce(Reads.__or__, needs_of.values(), Reads())
+    # Journeys and feeds may ask about segments of which none is live.
+    asks_for_stays = bool(rules.segments or everything.segments or everything.lists)
     if rules.segments:
         desk.dues.load(old)
+    if asks_for_stays:
         desk.manual.load(old, states=states)
     if rules.computed:
         desk.computed_dues.load(old)
     timers = [at for person in old if (at := next_due(desk, person)) is not None]
-    everything = reduce(Reads.__or__, needs_of.values(), Reads())
     store.load_values(states, [person for person in old if not states[person].has_values])
     store.load_events(
         states,
@@ -78,7 +81,7 @@ def load_facts(
     )
     keys = {person: reads.trait_histories for person, reads in needs.items() if reads.trait_histories}
     store.load_histories(states, keys)
-    if rules.segments:
+    if asks_for_stays:
         load_stays(states, old)
     every_rule = frozenset[RuleId]().union(*needs_of)
     desk.runs.load_past(old, rules.journeys_entered(every_rule))

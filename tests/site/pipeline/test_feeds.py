@@ -7,9 +7,13 @@ import pytest
 from django.utils import timezone
 
 from cdp_site.pipeline.feeds import save_feed
+from cdp_site.pipeline.gates import may_pass_anything
 from connectors.domain.feed import FeedAction
 from connectors.models import Connection, Delivery, Feed
 from connectors.services import FeedDraft
+from segments.domain.parse import parse_condition
+from segments.models import ComputedTrait
+from segments.services.computing import TraitInUse, delete_computed
 from tests import build
 from tests.site.pipeline.drive import drain, identify, person_of, put, track
 
@@ -142,3 +146,28 @@ def test_feed__goes_to_whom_a_merge_made(crm: Connection) -> None:
     put(identify("u1") | {"anonymousId": "a1"})
     drain()
     assert [row.person_id for row in Delivery.objects.all()] == [person_of("u1").pk]
+
+
+def test_feed__asks_about_a_segment_that_is_paused(crm: Connection) -> None:
+    """No segment is live, and still it is known who is in this one."""
+    put(identify("u1"))
+    drain()
+    build.membership(segment=build.segment(slug="vip", state="paused"), person=person_of("u1"))
+    feed(crm, {"all": [{"event": "Order Completed"}, {"segment": "vip", "is": "member"}]})
+    put(track("u1", "Order Completed"))
+    drain()
+    assert fed() == [("Order Completed", "create_deal")]
+
+
+def test_feed__an_engagement_is_asked_for_by_its_own_messages() -> None:
+    gate = parse_condition({"engagement": "opened", "channel": "email"}, allow_entry=True)
+    assert not may_pass_anything(gate)
+
+
+def test_feed__keeps_the_trait_it_asks_for(crm: Connection) -> None:
+    trait = ComputedTrait.objects.create(
+        key="orders", name="Orders", definition={"compute": "days_since", "event": "Order"}
+    )
+    feed(crm, {"all": [{"event": "Order Completed"}, {"trait": "orders", "op": "at_least", "value": 3}]})
+    with pytest.raises(TraitInUse, match="crm"):
+        delete_computed(trait.key, actor="mia")
