@@ -71,6 +71,15 @@
     if (event.detail.target.id === "rule") for (const id of menus) document.getElementById(id)?.parentElement.setAttribute("open", "");
   });
 
+  // What is typed can be undone: at once, and as a step of its own once the field is left.
+  document.addEventListener("input", (event) => {
+    const undo = event.target.closest("#rule .rule-card") && one("#rule-undo");
+    if (undo) undo.disabled = false;
+  });
+  document.addEventListener("change", (event) => {
+    if (one("#rule-left") && event.target.matches("#rule .rule-card [name]:not(.rebuild)")) htmx.trigger("#rule-left", "rule:left");
+  });
+
   // Nothing unsaved is left without asking.
   let isDirty = false, isLeaving = false;
   const mark = (dirty) => { isDirty = dirty; const badge = one("#rule-unsaved"); if (badge) badge.hidden = !dirty; };
@@ -78,6 +87,12 @@
   document.addEventListener("htmx:afterSettle", (event) => { if (event.detail.target.id === "rule") mark(one("#rule-unsaved") ? !one("#rule-unsaved").hidden : false); });
   document.addEventListener("htmx:beforeOnLoad", (event) => { if (event.detail.xhr.getResponseHeader("HX-Redirect")) isLeaving = true; });
   addEventListener("beforeunload", (event) => { if (form() && isDirty && !isLeaving) event.preventDefault(); });
+
+  // On small screens the sentence and the people unfold from the bar above the rule.
+  document.addEventListener("click", (event) => {
+    const toggle = event.target.closest(".count-toggle");
+    if (toggle) toggle.setAttribute("aria-expanded", toggle.getAttribute("aria-expanded") !== "true");
+  });
 
   // Menus of rows close when something else is done.
   document.addEventListener("click", (event) => {

@@ -102,7 +102,28 @@ def test_a_menu__lies_above_the_rows_below(page: Page, shop: str, sign_in: SignI
         assert line.evaluate(
             """line => {
               const box = line.getBoundingClientRect();
-              return [0.1, 0.5, 0.8, 0.95].every(share =>
-                line.contains(document.elementFromPoint(box.left + share * box.width, box.top + box.height / 2)));
+              const at = x => document.elementFromPoint(box.left + x * box.width, box.top + box.height / 2);
+              return [0.1, 0.5, 0.8, 0.95].every(x => line.contains(at(x)));
             }"""
         ), name
+
+
+def test_undo__takes_back_what_was_typed_field_by_field(page: Page, shop: str, sign_in: SignIn) -> None:
+    sign_in(Role.MARKETER)
+    page.goto(shop)
+    page.get_by_role("button", name="Event").click()
+    page.get_by_label("Event", exact=True).fill("Product Viewed")
+    page.get_by_label("Times", exact=True).fill("7")
+    undo = page.get_by_role("button", name="Undo")
+    expect(undo).to_be_enabled()
+    page.get_by_label("Times", exact=True).press("Tab")
+    settled(page)
+    page.get_by_label("Times", exact=True).fill("9")
+    undo.click()
+    expect(page.get_by_label("Times", exact=True)).to_have_value("7")
+    page.locator(".rule-keys").click()
+    page.keyboard.press("Control+z")
+    expect(page.get_by_label("Times", exact=True)).not_to_have_value("7")
+    expect(page.get_by_label("Event", exact=True)).to_have_value("Product Viewed")
+    page.get_by_role("button", name="Redo").click()
+    expect(page.get_by_label("Times", exact=True)).to_have_value("7")
