@@ -17,6 +17,7 @@ from journeys.planning import PLAN, begin_planning, wake_planner
 from journeys.services.drafts import DraftConflict
 from journeys.services.recording import record_change
 from journeys.services.soundness import check, require_watchable
+from profiles.domain.exact import is_same_json
 from profiles.domain.facts import Json
 from segments.domain.phrases import Phrase, gettext_noop
 from segments.revision import change_rules
@@ -70,12 +71,15 @@ def publish_journey(
     with transaction.atomic():
         rules = change_rules()
         journey = Journey.objects.select_for_update().get(slug=slug)
-        if journey.draft_revision != revision if revision is not None else journey.draft != tried:
+        is_seen = (
+            is_same_json(journey.draft, tried) if revision is None else journey.draft_revision == revision
+        )
+        if not is_seen:
             raise DraftConflict(slug=slug, revision=journey.draft_revision)
         definition = check(journey.draft)
         _check_ways(to or {}, definition)
         live = journey.live_version
-        if live and live.document == journey.draft and journey.state != Journey.State.STOPPED:
+        if live and is_same_json(live.document, journey.draft) and journey.state != Journey.State.STOPPED:
             return live
         if (progress := progress_of(journey)) and progress.is_leaving:
             raise PeopleLeaving(slug, progress)

@@ -20,6 +20,21 @@ def encode_json(value: Any) -> bytes:
     return _encode(value)
 
 
+def is_same_json(one: Any, other: Any) -> bool:
+    """Whether two values are the same JSON: numbers by value, everything by type, so that true is no 1."""
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    match one, other:
+        case ((int() | float() | Decimal()), (int() | float() | Decimal())):
+            return one == other
+        case list(), list():
+            return len(one) == len(other) and all(map(is_same_json, one, other))
+        case dict(), dict():
+            return one.keys() == other.keys() and all(is_same_json(one[key], other[key]) for key in one)
+        case _:
+            return type(one) is type(other) and bool(one == other)
+
+
 class LazyObject(Mapping[str, Any]):
     """A JSON object that is decoded when it is first looked into; most events never are."""
 

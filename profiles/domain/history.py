@@ -9,11 +9,11 @@ from bisect import insort
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from operator import attrgetter
 from uuid import UUID
 
 from profiles.domain.arrival import known_zone
+from profiles.domain.exact import is_same_json
 from profiles.domain.facts import Event, Facts, Json, Stay, TraitChange
 from profiles.domain.identity import EMAIL, Key
 
@@ -159,18 +159,3 @@ def merged_stays(stays: Iterable[Stay]) -> list[Stay]:
     open_stays = [stay for stay in ordered if stay.left_at is None]
     closed = [stay for stay in ordered if stay.left_at is not None]
     return closed + open_stays[:1]
-
-
-def is_same_json(one: Json, other: Json) -> bool:
-    """Whether two values are the same JSON: numbers by value, everything by type, so that true is no 1."""
-    if isinstance(one, bool) or isinstance(other, bool):
-        return one is other
-    match one, other:
-        case ((int() | float() | Decimal()), (int() | float() | Decimal())):
-            return one == other
-        case list(), list():
-            return len(one) == len(other) and all(map(is_same_json, one, other))
-        case dict(), dict():
-            return one.keys() == other.keys() and all(is_same_json(one[key], other[key]) for key in one)
-        case _:
-            return type(one) is type(other) and bool(one == other)

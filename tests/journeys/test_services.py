@@ -119,6 +119,13 @@ def test_publish_journey__unchanged_is_left_alone() -> None:
     assert JourneyVersion.objects.count() == 1
 
 
+def test_publish_journey__true_is_another_draft_than_one() -> None:
+    for number, value in enumerate((1, True), start=1):
+        document = journey(steps=[{"id": "t", "kind": "set_trait", "set": {"vip": value}}])
+        made(document=document) if number == 1 else Journey.objects.update(draft=document)
+        assert publish_journey("cart", actor="mia", now=NOW).number == number
+
+
 def test_publish_journey__unsound_draft() -> None:
     made(document={**journey(), "steps": []})
     before = rules_revision()

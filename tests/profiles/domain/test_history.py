@@ -7,7 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from profiles.domain.history import PersonState, is_same_json
+from profiles.domain.exact import is_same_json
+from profiles.domain.history import PersonState
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
