@@ -24,7 +24,7 @@ from journeys.domain.editing import (
     duplicate,
     insert,
     kept_ways,
-    merged,
+    merged_part,
     move,
     nudge,
     nudge_case,
@@ -38,6 +38,7 @@ from journeys.editor import content_of, known_things
 from journeys.forms import Typed, goal_in_full, typed
 from journeys.models import Journey
 from journeys.queries import waiting_at
+from profiles.domain.exact import is_same_json
 from profiles.domain.facts import Json
 from segments.forms import ConditionEditor
 
@@ -59,12 +60,13 @@ def type_into(journey: Journey, part: str, data: Any, *, seen: int) -> PartTyped
 
     Raises:
         NotThere: the draft has no such part any more.
+        TakenOut: the part has no longer what was changed in it.
         TooLongAgo: nobody knows what was seen.
         segments.forms.BadForm: no form of ours sends that.
     """
     now = content_of(journey.draft, part)
     result = typed_over(journey, part, data, seen=seen)
-    is_same = result.content == own(goal_in_full(part, now))
+    is_same = is_same_json(result.content, own(goal_in_full(part, now)))
     edited = Edited(document=journey.draft) if is_same else put(journey.draft, part, result.content)
     return PartTyped(edited=edited, editors=result.editors)
 
@@ -78,14 +80,14 @@ def typed_over(journey: Journey, part: str, data: Any, *, seen: int) -> Typed:
     if before is None or now is None:
         raise NotThere(part)
     mine = typed(part, before, data, known=known_things(journey))
-    base, theirs = (own(goal_in_full(part, one)) for one in (before, now))
+    base, theirs = (goal_in_full(part, one) for one in (before, now))
     return Typed(content=_merged(part, base, mine.content, theirs), editors=mine.editors)
 
 
 def _merged(part: str, seen: Json, mine: Json, theirs: Json) -> Json:
     if part == EXIT:  # the rule itself
-        return theirs if mine == seen else mine
-    return merged(seen, mine, theirs)
+        return theirs if is_same_json(mine, seen) else mine
+    return merged_part(seen, mine, theirs)
 
 
 def new_id(kind: str) -> str:

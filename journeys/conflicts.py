@@ -27,27 +27,32 @@ class Conflict:
     can_go_on: bool  # it can still be made, on what they left
 
 
-def conflict_of(journey: Journey, *, seen: int, is_undo: bool = False) -> Conflict:
+def conflict_of(
+    journey: Journey, *, seen: int, is_undo: bool = False, is_taken_out: bool = False
+) -> Conflict:
     """Say what became of the draft since a revision.
 
     Args:
         is_undo: undoing or redoing was refused: what could be taken back now is somebody else's change.
+        is_taken_out: the change was to be made on what they left, and that has not what was changed.
     """
     edit, before = last_edit_of(journey.slug), drafts.document_at(journey, seen)
     return Conflict(
         actor=edit.actor if edit else "",
         at=edit.at if edit else None,
         lines=_lines(before, journey.draft) if before is not None else [],
-        said=_said(is_undo=is_undo, is_known=before is not None),
+        said=_said(is_undo=is_undo, is_taken_out=is_taken_out, is_known=before is not None),
         can_go_on=before is not None and not is_undo,
     )
 
 
-def _said(*, is_undo: bool, is_known: bool) -> str:
+def _said(*, is_undo: bool, is_taken_out: bool, is_known: bool) -> str:
     if is_undo:
         return _("Nothing was taken back or done again: the last change is not the one you saw.")
     if not is_known:
         return _("Too much has changed since to put your change over theirs. What you typed is still here.")
+    if is_taken_out:
+        return _("Your change is not saved: what you changed was taken out, or nothing of it is as it was.")
     return _("Your change is not saved yet; what you typed is still here.")
 
 

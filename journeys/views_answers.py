@@ -17,6 +17,7 @@ from journeys.canvas import PALETTE, goal_palette
 from journeys.changing import TooLongAgo, typed_over
 from journeys.conflicts import conflict_of
 from journeys.crowds import progress_of
+from journeys.domain.editing import TakenOut
 from journeys.domain.parse import JourneyError
 from journeys.editor import (
     heading_of,
@@ -91,10 +92,13 @@ def changed(
     return with_toast(response, said) if said else response
 
 
-def conflict(request: StaffRequest, slug: str, *, seen: int, is_undo: bool = False) -> HttpResponse:
+def conflict(
+    request: StaffRequest, slug: str, *, seen: int, is_undo: bool = False, is_taken_out: bool = False
+) -> HttpResponse:
     """Nothing is saved: somebody else was faster."""
     journey = journey_or_404(slug)
-    context = {"journey": journey, "conflict": conflict_of(journey, seen=seen, is_undo=is_undo)}
+    told = conflict_of(journey, seen=seen, is_undo=is_undo, is_taken_out=is_taken_out)
+    context = {"journey": journey, "conflict": told}
     if wants_part(request):
         # 200, for htmx would drop the words of a 409.
         response = render(request, "journeys/_conflict_answer.html", context)
@@ -114,6 +118,8 @@ def conflict_page(request: StaffRequest, slug: str, part: str, *, seen: int) -> 
         mine = typed_over(journey, part, data, seen=seen)
     except TooLongAgo:
         return conflict(request, slug, seen=seen)
+    except TakenOut:
+        return conflict(request, slug, seen=seen, is_taken_out=True)
     panel = panel_of(part, mine.content, known=known_things(journey))
     context = page_context(journey, part=part, panel=panel, is_counted=True)
     more = {"conflict": conflict_of(journey, seen=seen), "pending": pending}

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from cdp_site.web import Role, StaffRequest, page_or_part, staff_page, wants_part
 from journeys.changing import TooLongAgo, operate, question_of, type_into
-from journeys.domain.editing import NotThere, Spot, fresh_journey
+from journeys.domain.editing import NotThere, Spot, TakenOut, fresh_journey
 from journeys.domain.outline import Document
 from journeys.domain.parse import JourneyError
 from journeys.forms import ENTRY_SHAPES
@@ -35,6 +35,7 @@ from journeys.views_answers import (
     page_context,
     unreadable,
 )
+from profiles.domain.exact import is_same_json
 from segments.forms import BadForm, ConditionEditor
 
 
@@ -108,6 +109,8 @@ def journey_edit(request: StaffRequest, slug: str, part: str) -> HttpResponse:
         return unreadable()
     except TooLongAgo:
         return conflict(request, slug, seen=seen)
+    except TakenOut:
+        return conflict(request, slug, seen=seen, is_taken_out=True)
     except JourneyError as error:
         return cannot_store(request, slug, error, part=part)
     except DraftConflict:
@@ -125,7 +128,7 @@ def _type(
     if revision != journey.draft_revision:
         raise DraftConflict(slug=slug, revision=journey.draft_revision)
     result = type_into(journey, part, request.POST, seen=seen)
-    if result.edited.document != journey.draft:
+    if not is_same_json(result.edited.document, journey.draft):
         journey = _save(request, slug, result.edited.document, revision=revision, part=part)
     return journey, result.editors
 
@@ -161,6 +164,8 @@ def journey_do(request: StaffRequest, slug: str, verb: str) -> HttpResponse:
         return gone(request, slug)
     except DraftConflict:
         return conflict(request, slug, seen=revision)
+    except JourneyError as error:
+        return cannot_store(request, slug, error, part=given.get("selected", ""))
     part = edited.part if verb not in ("move", "nudge", "remove") else given.get("selected", "")
     return changed(request, journey, part=part, is_panel=verb not in ("move", "nudge"), said=_said(verb))
 

@@ -7,7 +7,7 @@ import pytest
 from journeys.models import DraftState, Journey
 from tests import build
 from tests.journeys.browser import Browser
-from tests.journeys.documents import THIRD_VISIT
+from tests.journeys.documents import THIRD_VISIT, journey, wait
 from tests.journeys.page_fields import fields_in
 
 pytestmark = pytest.mark.django_db
@@ -118,3 +118,25 @@ def test_operations_and_undo(mia: Browser, story: Journey) -> None:
         assert ("Nothing was taken back" in html) is not can_go_on
         assert mia.do(verb, revision="1", id="mail", by="-1").status_code == 409
     assert mia.draft() == before
+
+
+def test_what_was_typed_into_is_taken_out(mia: Browser, tom: Browser) -> None:
+    cases = [
+        {"if": {"trait": "plan", "op": "is", "value": plan}, "steps": [wait(plan)]} for plan in ("a", "b")
+    ]
+    branch = {"id": "b", "kind": "branch", "cases": cases, "else": []}
+    build.journey(slug="story", document=journey(steps=[branch]))
+    hers = mia.form("b") | {"f.cases.0.name": "Best", "seen": "1"}
+    tom.do("remove_way", id="b", way="0", sure="1")
+    tom.do("add_way", id="b")
+    before = mia.draft()
+    for revision in ("1", "3"):  # the second time is on what he left
+        told = mia.save("b", hers | {"revision": revision}, htmx=True)
+        assert "journey:refused" in told.headers["HX-Trigger"]
+        assert ("what you changed was taken out" in told.content.decode()) is (revision == "3")
+        page = mia.save("b", hers | {"revision": revision})
+        assert (page.status_code, "taken out" in page.content.decode()) == (409, True)
+    assert mia.draft() == before
+    hers["f.cases.0.name"], hers["f.cases.1.name"] = "", "Good"
+    mia.save("b", hers | {"revision": "3"}, htmx=True)
+    assert [way.get("name") for way in mia.draft()["steps"][0]["cases"]] == ["Good", None]

@@ -228,6 +228,22 @@ def test_edit__refused(mia: Browser, story: Journey) -> None:
     assert mia.draft() == THIRD_VISIT
 
 
+def test_do__what_cannot_be_stored(mia: Browser) -> None:
+    deep = [wait("in")]
+    for number in range(48):
+        deep = [{"id": f"u{number}", "kind": "wait_until", "if": {}, "then": deep}]
+    row = build.journey(slug="story", document=journey(steps=deep))
+    spot = "u0/then:0"
+    told = mia.do("insert", kind="branch", at=spot, htmx=True).headers["HX-Trigger-After-Settle"]
+    assert "has more than 100 levels" in told
+    assert mia.do("paste", id="u9", at=spot).status_code == 302
+    old = journey(steps=[wait("Has Space"), wait()])  # of before ids had a rule
+    Journey.objects.filter(pk=row.pk).update(draft=old)
+    told = mia.do("nudge", id="w", by="-1", htmx=True).headers["HX-Trigger-After-Settle"]
+    assert "(steps[1].id)" in told
+    assert mia.draft() == old
+
+
 def test_do__each_operation(mia: Browser, story: Journey) -> None:
     html = mia.do("insert", kind="wait", at="ordered/else:0", htmx=True).content.decode()
     made = mia.draft()["steps"][1]["else"][0]

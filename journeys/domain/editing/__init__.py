@@ -6,7 +6,7 @@ was faster: that is `NotThere`, never a guess.
 
 from journeys.domain.editing.differences import Difference, differences
 from journeys.domain.editing.fresh import KINDS, fresh_entry, fresh_journey, fresh_step
-from journeys.domain.editing.merging import merged
+from journeys.domain.editing.merging import TakenOut, merged, merged_part
 from journeys.domain.editing.operations import (
     Edited,
     add_part,
@@ -36,6 +36,7 @@ __all__ = [
     "Edited",
     "NotThere",
     "Spot",
+    "TakenOut",
     "add_part",
     "add_way",
     "copied_journey",
@@ -48,6 +49,7 @@ __all__ = [
     "insert",
     "kept_ways",
     "merged",
+    "merged_part",
     "move",
     "nudge",
     "nudge_case",
