@@ -172,9 +172,7 @@ class JourneyList(APIView):
         data = _valid(JourneyInput(data=request.data))
         try:
             parse_journey(data["document"])
-            journey = create_journey(
-                actor_of(request), slug=data["slug"], name=data["name"], document=data["document"]
-            )
+            journey = create_journey(actor_of(request), **data)
         except JourneyError as error:
             return _faulty(error)
         except SlugTaken as error:
@@ -242,6 +240,8 @@ class JourneyCopy(APIView):
         name = data.get("name") or copy_name(journey_or_404(slug).name)
         try:
             made = duplicate_journey(slug, name=name, actor=actor_of(request), new_slug=data.get("slug", ""))
+        except JourneyError as error:
+            return _faulty(error)
         except SlugTaken as error:
             raise serializers.ValidationError({"slug": [_("Another journey has this slug.")]}) from error
         return Response(JourneyOutput(journey_or_404(made.slug)).data, status=status.HTTP_201_CREATED)
@@ -380,13 +380,12 @@ def journey_or_404(slug: str) -> Journey:
 
 def _faulty(error: JourneyError) -> Response:
     """Answer the faults of a document, with paths as the document's own language writes them."""
-    errors = [{"path": fault.path, "message": fault.message.said(translation)} for fault in error.faults]
     body = {
         "type": "about:blank",
         "title": "Bad Request",
         "status": status.HTTP_400_BAD_REQUEST,
         "detail": _("The document is no sound journey."),
-        "errors": errors,
+        "errors": [{"path": one.path, "message": one.message.said(translation)} for one in error.faults],
     }
     return Response(body, status=status.HTTP_400_BAD_REQUEST, content_type="application/problem+json")
 

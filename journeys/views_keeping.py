@@ -102,7 +102,10 @@ def journey_rename(request: StaffRequest, slug: str) -> HttpResponse:
 def journey_duplicate(request: StaffRequest, slug: str) -> HttpResponse:
     """Make a new draft of a journey's draft."""
     name = copy_name(journey_or_404(slug).name)
-    made = duplicate_journey(slug, name=name, actor=request.user.get_username())
+    try:
+        made = duplicate_journey(slug, name=name, actor=request.user.get_username())
+    except JourneyError as error:
+        return cannot_store(request, slug, error, part="")
     messages.success(request, _("This is the copy: a draft of its own."))
     return HttpResponseRedirect(address(made.slug))
 

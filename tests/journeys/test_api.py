@@ -228,6 +228,8 @@ def test_duplicate__is_a_draft_that_draws_anew(api: Api) -> None:
     assert (named["slug"], named["name"]) == ("basket", "Basket")
     api.post("cart/duplicate/", {"slug": "basket"}, status=400)
     api.post("gone/duplicate/", status=404)
+    Journey.objects.filter(slug="cart").update(draft=journey(steps=[wait("Has Space")]))
+    assert api.post("cart/duplicate/", status=400)["errors"][0]["path"] == "steps[0].id"
 
 
 def test_delete__drafts_alone(api: Api) -> None:

@@ -7,7 +7,7 @@ from cdp_site.web import Role
 from journeys.models import Journey
 from tests import build
 from tests.journeys.browser import Browser
-from tests.journeys.documents import THIRD_VISIT
+from tests.journeys.documents import THIRD_VISIT, journey, wait
 
 pytestmark = pytest.mark.django_db
 
@@ -31,6 +31,9 @@ def test_duplicate(mia: Browser) -> None:
     assert mia.post("story/duplicate/", {}).headers["Location"] == "/journeys/copy-of-third-visit/"
     made = Journey.objects.get(slug="copy-of-third-visit")
     assert (made.state, made.draft) == ("draft", THIRD_VISIT)
+    Journey.objects.filter(slug="story").update(draft=journey(steps=[wait("Has Space")]))
+    assert mia.post("story/duplicate/", {}).headers["Location"] == "/journeys/story/"
+    assert "(steps[0].id)" in mia.get("story/")
 
 
 def test_delete(mia: Browser) -> None:
