@@ -12,7 +12,7 @@ from django.db.models import Count, Q, QuerySet
 
 from profiles.models import Person
 from profiles.queries import PersonLine, matching, people_by_id
-from segments.models import Membership, Segment
+from segments.models import Membership, Segment, SegmentDue
 
 STREAMED: Final = 2_000  # members read at once where all are wanted
 MOST_DAYS: Final = 3_660
@@ -106,6 +106,11 @@ def members_page(
     lines = member_lines_of(found[:limit], columns=columns)
     last = found[limit - 1] if len(found) > limit else None
     return MembersPage(lines=lines, after=(last.entered_at, last.pk) if last else None)
+
+
+def is_moving(segment: Segment, *, now: datetime) -> bool:
+    """Whether somebody's time to be asked has come, by hand or by the clock, and they were not yet."""
+    return SegmentDue.objects.filter(segment=segment, due_at__lte=now).exists()
 
 
 def searched(stays: QuerySet[Membership], search: str) -> QuerySet[Membership]:

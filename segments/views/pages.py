@@ -29,6 +29,7 @@ from segments.queries import (
     TooSlow,
     changes_since,
     growth,
+    is_moving,
     members_page,
     overlap,
     segment_lines,
@@ -93,6 +94,7 @@ def segment_detail(request: StaffRequest, slug: str) -> HttpResponse:
         "search": search,
         "query": urlencode(query, doseq=True),
         "is_part": wants_part(request),
+        "is_moving": is_moving(segment, now=timezone.now()),
         "known": [line.path for line in catalogue.traits() if "." not in line.path and "[" not in line.path],
     }
     return page_or_part(
@@ -238,13 +240,14 @@ class VersionLine:
 @staff_page()
 @require_safe
 def segment_history(request: StaffRequest, slug: str) -> HttpResponse:
-    """Show the versions of a segment with their differences, and what audits found."""
+    """Show the versions of a segment with their differences, and what audits found; htmx gets the audits."""
     segment = get_object_or_404(Segment, slug=slug)
-    context = _context(segment, show="history") | {
-        "versions": _version_lines(segment),
-        "audits": list(segment.audits.order_by("-id")[:10]),
-    }
-    return render(request, "segments/segment_detail.html", context)
+    context: dict[str, Any] = {"segment": segment, "audits": list(segment.audits.order_by("-id")[:10])}
+    if not wants_part(request):
+        context |= _context(segment, show="history") | {"versions": _version_lines(segment)}
+    return page_or_part(
+        request, page="segments/segment_detail.html", part="segments/_audits.html", context=context
+    )
 
 
 def _version_lines(segment: Segment) -> list[VersionLine]:

@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 
 from cdp_site.web import Role
+from segments.models import SegmentAudit, SegmentDue
 from tests import build
 
 pytestmark = pytest.mark.django_db
@@ -36,3 +37,31 @@ def test_export__is_of_what_is_on_the_screen(staff: Client) -> None:
     rows = csv.DictReader(io.StringIO(staff.get(html.unescape(found[1])).getvalue().decode()))
     assert [(row["name"], row["plan"]) for row in rows] == [("Ada", "Adas")]
     assert "hx-swap-oob" not in staff.get("/segments/a/").content.decode()
+
+
+def test_by_hand__the_list_follows_until_it_is_done(staff: Client) -> None:
+    segment = build.segment(slug="a")
+    ada = build.person(traits={"name": "Ada"}, identities={"user_id": "u1"})
+    page = staff.post("/segments/a/members/", {"mode": "add", "people": "u1"}, follow=True).content.decode()
+    assert "Members are changing" in page
+    swapped = part(staff, "/segments/a/")
+    assert "every 2s" in swapped
+    assert 'id="tallies" hx-swap-oob="true"' in swapped
+    build.membership(segment=segment, person=ada)
+    SegmentDue.objects.all().delete()
+    swapped = part(staff, "/segments/a/")
+    assert "Ada" in swapped
+    assert "every 2s" not in swapped
+
+
+def test_audit__is_followed_until_it_is_done(staff: Client) -> None:
+    build.segment(slug="a")
+    staff.post("/segments/a/audit/")
+    shown = staff.get("/segments/a/history/").content.decode()
+    assert 'id="audits"' in shown
+    assert "every 2s" in shown
+    SegmentAudit.objects.update(finished_at=build.NOON)
+    swapped = part(staff, "/segments/a/history/")
+    assert "No difference" in swapped
+    assert "every 2s" not in swapped
+    assert "<!doctype html>" not in swapped
