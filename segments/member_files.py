@@ -20,6 +20,7 @@ MOST_FAULTS: Final = 200  # kept to be shown; all are counted
 # What a person may be named by.
 COLUMNS: Final = ("user_id", "userid", "customer number", "id", "email", "e-mail")
 LONGEST_NAME: Final = 512
+LOOKED_AT: Final = 8_192  # bytes that tell whether a file is text
 LARGEST_FILE: Final = 20_000_000  # bytes
 LONGEST_LINE: Final = 100_000  # signs
 _UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
@@ -46,6 +47,11 @@ class People:
     fault_count: int = 0
     faults: list[RowFault] = field(default_factory=list)
 
+    @property
+    def unknown(self) -> list[str]:
+        """Names that are nobody's, as far as they are kept."""
+        return [str(fault.phrase.values["name"]) for fault in self.faults if "name" in fault.phrase.values]
+
     def refuse(self, row: int, phrase: Phrase) -> None:
         self.fault_count += 1
         if len(self.faults) < MOST_FAULTS:
@@ -55,6 +61,13 @@ class People:
 def is_json_lines(name: str) -> bool:
     """Whether a file's name says that it is JSON line by line."""
     return name.endswith((".jsonl", ".ndjson"))
+
+
+def is_text(file: Any) -> bool:
+    """Whether an uploaded file begins like text: spreadsheets and pictures hold a zero byte early on."""
+    start: bytes = file.read(LOOKED_AT)
+    file.seek(0)
+    return b"\0" not in start
 
 
 def lines_of(file: Any) -> Iterator[str]:

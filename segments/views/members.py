@@ -24,7 +24,7 @@ from cdp_site import audit
 from cdp_site.web import Role, StaffRequest, staff_page
 from segments.domain.parse import ConditionError
 from segments.exporting import FORMATS, exported
-from segments.member_files import FileTooLarge, is_json_lines, lines_of, people_in
+from segments.member_files import FileTooLarge, People, is_json_lines, is_text, lines_of, people_in
 from segments.models import Segment, SegmentVersion
 from segments.services import (
     Mode,
@@ -39,6 +39,7 @@ from segments.services import (
 )
 
 MOST_COLUMNS: Final = 50
+NAMED: Final = 10  # names that are nobody's, in a message
 LONGEST_SEARCH: Final = 200  # as on the page
 
 
@@ -51,6 +52,10 @@ def segment_members_change(request: StaffRequest, slug: str) -> HttpResponse:
     if mode not in list(Mode):
         return HttpResponseBadRequest(_("This form is not complete. Please load the page again."))
     upload = request.FILES.get("file")
+    if upload is not None and not is_text(upload):
+        said = _("This file is not text. Save it as CSV, with a customer number or an address on each line.")
+        messages.error(request, said)
+        return _back(segment)
     found = [people_in(io.StringIO(request.POST.get("people", "")), is_json=False)]
     try:
         if upload is not None:
@@ -62,26 +67,45 @@ def segment_members_change(request: StaffRequest, slug: str) -> HttpResponse:
     if people:
         actor = request.user.get_username()
         change_members(slug, people, mode=Mode(mode), actor=actor, now=timezone.now())
-        messages.success(request, _said(len(people), sum(one.fault_count for one in found)))
+        messages.success(request, f"{_done(len(people))} {_lost(found)}".strip())
     elif any(one.rows for one in found):
-        messages.error(request, _("Nobody was found by these numbers and addresses."))
+        said = _("Nobody was found by these numbers and addresses.")
+        messages.error(request, f"{said} {_lost(found)}".strip())
     else:
         messages.error(request, _("Name somebody."))
     return _back(segment)
 
 
-def _said(number: int, unknown: int) -> str:
-    done = ngettext(
+def _done(number: int) -> str:
+    return ngettext(
         "Done for %(number)s person; it takes effect in a moment.",
         "Done for %(number)s people; it takes effect in a moment.",
         number,
     ) % {"number": number}
-    if not unknown:
-        return done
-    lost = ngettext("%(number)s name is nobody's.", "%(number)s names are nobody's.", unknown) % {
-        "number": unknown
-    }
-    return f"{done} {lost}"
+
+
+def _lost(found: list[People]) -> str:
+    """How many names are nobody's, and the first of them; "" where all are somebody's."""
+    count = sum(one.fault_count for one in found)
+    if not count:
+        return ""
+    names = [name for one in found for name in one.unknown][:NAMED]
+    if not names:
+        return ngettext("%(number)s name is nobody's.", "%(number)s names are nobody's.", count) % {
+            "number": count
+        }
+    values = {"number": count, "names": ", ".join(names)}
+    if len(names) == count:
+        said = ngettext(
+            "%(number)s name is nobody's: %(names)s.", "%(number)s names are nobody's: %(names)s.", count
+        )
+    else:
+        said = ngettext(
+            "%(number)s name is nobody's; the first are: %(names)s.",
+            "%(number)s names are nobody's; the first are: %(names)s.",
+            count,
+        )
+    return said % values
 
 
 @staff_page()

@@ -6,6 +6,7 @@ import io
 import re
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from cdp_site.web import Role
@@ -65,3 +66,23 @@ def test_audit__is_followed_until_it_is_done(staff: Client) -> None:
     assert "No difference" in swapped
     assert "every 2s" not in swapped
     assert "<!doctype html>" not in swapped
+
+
+def test_by_hand__names_those_who_are_nobody(staff: Client) -> None:
+    build.segment(slug="a")
+    build.person(identities={"user_id": "u1"})
+    names = "\n".join(f"x{number:02}" for number in range(12))
+    page = staff.post("/segments/a/members/", {"mode": "add", "people": f"u1\n{names}"}, follow=True)
+    said = page.content.decode()
+    assert "12 names are nobody&#39;s; the first are: x00, x01" in said
+    assert "x09." in said
+    assert "x10" not in said
+    page = staff.post("/segments/a/members/", {"mode": "add", "people": "x1"}, follow=True)
+    assert "1 name is nobody&#39;s: x1." in page.content.decode()
+
+
+def test_by_hand__a_file_that_is_no_text(staff: Client) -> None:
+    build.segment(slug="a")
+    upload = SimpleUploadedFile("people.xlsx", b"PK\x03\x04\x14\x00\x06\x00\xff\xfe\x00binary")
+    page = staff.post("/segments/a/members/", {"mode": "add", "file": upload}, follow=True)
+    assert "This file is not text" in page.content.decode()
