@@ -30,6 +30,7 @@ from journeys.live import company_rules
 from journeys.models import Journey
 from journeys.queries import NO_NUMBERS, numbers_of
 from profiles import catalogue
+from profiles.domain.exact import is_same_json
 from profiles.domain.facts import Json
 from segments.forms import ConditionEditor
 from segments.models import Segment
@@ -74,7 +75,7 @@ def view_of(journey: Journey, *, now: datetime, is_counted: bool) -> View:
         is_counted=is_counted,
         findings=findings,
         stack=drafts.stack_of(journey),
-        is_changed=live is not None and live != journey.draft,
+        is_changed=live is not None and not is_same_json(live, journey.draft),
     )
 
 

@@ -23,6 +23,7 @@ from journeys.models import Journey
 from journeys.moving import moves_to
 from journeys.queries import NO_NUMBERS, numbers_of
 from journeys.services import faults_of
+from profiles.domain.exact import is_same_json
 from profiles.domain.facts import Json
 from segments.domain.describe import describe
 
@@ -94,7 +95,7 @@ def summary_of(journey: Journey, *, now: datetime) -> Summary:
     draft = parse_journey(journey.draft) if live and not faults else None
     return Summary(
         is_first=live is None,
-        is_same=live is not None and live.document == journey.draft and not is_stopped,
+        is_same=live is not None and is_same_json(live.document, journey.draft) and not is_stopped,
         number=newest + 1,
         inside=numbers.inside,
         progress=progress_of(journey),

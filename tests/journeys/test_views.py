@@ -104,6 +104,13 @@ def test_publish__repeats_what_the_builder_warns_of(mia: Browser) -> None:
 
 def test_publish__nothing_to_publish(mia: Browser, story: Journey) -> None:
     assert "Nothing to publish" in mia.get("story/publish/")
+    one, true = (
+        journey(steps=[{"id": "t", "kind": "set_trait", "set": {"vip": value}}]) for value in (1, True)
+    )
+    JourneyVersion.objects.update(document=one)
+    Journey.objects.update(draft=true)
+    assert "Nothing to publish" not in mia.get("story/publish/")
+    assert 'id="j-publish"' in mia.get("story/")
 
 
 def test_publish__lists_what_to_fix(mia: Browser, story: Journey) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from journeys.domain.changes import ChangeKind
 from journeys.domain.editing.spots import sequences_in
 from journeys.domain.outline import KEYS, Document, own
+from profiles.domain.exact import is_same_json
 from profiles.domain.facts import Json
 
 
@@ -24,7 +25,7 @@ def differences(before: Document, after: Document) -> list[Difference]:
     for part, (place, content) in new.items():
         if part not in old:
             found.append(Difference(part=part, kind=ChangeKind.ADDED))
-        elif old[part][1] != content:
+        elif not is_same_json(old[part][1], content):
             found.append(Difference(part=part, kind=ChangeKind.CHANGED))
         elif old[part][0] != place:
             found.append(Difference(part=part, kind=ChangeKind.MOVED))

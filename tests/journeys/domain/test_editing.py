@@ -298,6 +298,8 @@ def test_differences() -> None:
         ("new1", ChangeKind.ADDED),
         ("z", ChangeKind.REMOVED),
     ]
+    one, true = ({"steps": [{"id": "t", "kind": "set_trait", "set": {"vip": value}}]} for value in (1, True))
+    assert [each.kind for each in differences(one, true)] == [ChangeKind.CHANGED]
 
 
 @pytest.mark.parametrize(
