@@ -16,6 +16,7 @@ from segments.queries.counting import (
 )
 from segments.queries.members import (
     Day,
+    HandLine,
     MemberLine,
     MembersPage,
     Overlap,
@@ -27,6 +28,7 @@ from segments.queries.members import (
     members_of,
     members_page,
     overlap,
+    said_by_hand,
     searched,
 )
 from segments.queries.segments import (
@@ -44,6 +46,7 @@ __all__ = [
     "PREVIEW_SECONDS",
     "Day",
     "Effect",
+    "HandLine",
     "MemberLine",
     "MembersPage",
     "Overlap",
@@ -66,6 +69,7 @@ __all__ = [
     "people_of_user_ids",
     "people_query",
     "preview",
+    "said_by_hand",
     "scanning",
     "scope_of",
     "searched",

@@ -108,6 +108,34 @@ def members_page(
     return MembersPage(lines=lines, after=(last.entered_at, last.pk) if last else None)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandLine:
+    """Something that was said by hand of somebody and a segment."""
+
+    person: PersonLine
+    is_added: bool
+    at: datetime
+    by: str
+    ended_at: datetime | None  # when it was taken back
+
+
+def said_by_hand(segment: Segment, *, limit: int) -> list[HandLine]:
+    """What was said by hand last, the newest first; of people who are there still."""
+    said = list(segment.manual_members.order_by("-id")[:limit])
+    people = {line.id: line for line in people_by_id([one.person_id for one in said])}
+    return [
+        HandLine(
+            person=people[one.person_id],
+            is_added=one.is_added,
+            at=one.at,
+            by=one.by,
+            ended_at=one.ended_at,
+        )
+        for one in said
+        if one.person_id in people
+    ]
+
+
 def is_moving(segment: Segment, *, now: datetime) -> bool:
     """Whether somebody's time to be asked has come, by hand or by the clock, and they were not yet."""
     return SegmentDue.objects.filter(segment=segment, due_at__lte=now).exists()

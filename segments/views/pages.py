@@ -32,6 +32,7 @@ from segments.queries import (
     is_moving,
     members_page,
     overlap,
+    said_by_hand,
     segment_lines,
     sentence_of,
     used_in,
@@ -44,6 +45,7 @@ LATELY: Final = timedelta(days=7)
 LIST_SECONDS: Final = 2.0  # that the list waits for how segments changed
 SPANS: Final = (30, 90, 365)
 MOST_COLUMNS: Final = 8
+SAID: Final = 10  # by hand, shown below the members
 MOST_VERSIONS: Final = 30
 _WIDTH, _HEIGHT = 600, 160  # of a drawing, in its own units
 
@@ -93,6 +95,7 @@ def segment_detail(request: StaffRequest, slug: str) -> HttpResponse:
         "columns": columns,
         "search": search,
         "query": urlencode(query, doseq=True),
+        "by_hand": said_by_hand(segment, limit=SAID),
         "is_part": wants_part(request),
         "is_moving": is_moving(segment, now=timezone.now()),
         "known": [line.path for line in catalogue.traits() if "." not in line.path and "[" not in line.path],

@@ -4,13 +4,16 @@ import csv
 import html
 import io
 import re
+from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from pytest_django import DjangoAssertNumQueries
 
 from cdp_site.web import Role
 from segments.models import SegmentAudit, SegmentDue
+from segments.queries import said_by_hand
 from tests import build
 
 pytestmark = pytest.mark.django_db
@@ -86,3 +89,39 @@ def test_by_hand__a_file_that_is_no_text(staff: Client) -> None:
     upload = SimpleUploadedFile("people.xlsx", b"PK\x03\x04\x14\x00\x06\x00\xff\xfe\x00binary")
     page = staff.post("/segments/a/members/", {"mode": "add", "file": upload}, follow=True)
     assert "This file is not text" in page.content.decode()
+
+
+def test_by_hand__who_said_it_and_when(
+    staff: Client, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    segment = build.segment(slug="a")
+    for number in range(3):
+        build.person(traits={"name": f"P{number}"}, identities={"user_id": f"u{number}"})
+    staff.post("/segments/a/members/", {"mode": "add", "people": "u0\nu1"})
+    staff.post("/segments/a/members/", {"mode": "remove", "people": "u2\nu0"})
+    with django_assert_num_queries(3):
+        said = said_by_hand(segment, limit=3)
+    assert [(one.person.naming.name, one.is_added, one.ended_at is None) for one in said] == [
+        ("P2", False, True),
+        ("P0", False, True),
+        ("P1", True, True),
+    ]
+    shown = part(staff, "/segments/a/")
+    assert "by mia" in shown
+    assert "Taken back" in shown  # that P0 was added
+
+
+@pytest.mark.parametrize(("rule", "said"), [({"all": []}, True), ({"known": "email"}, False)])
+def test_publish__the_first_version(staff: Client, rule: dict[str, Any], said: bool) -> None:
+    build.segment(slug="a", state="draft", condition={"language": 1, "if": rule})
+    build.person(identities={"email": "ada@example.com"})
+    page = staff.get("/segments/a/publish/").content.decode()
+    assert "1 person will be in it." in page
+    assert ("data-confirm" in page) is said
+    assert ("This is everybody" in page) is said
+
+
+def test_publish__without_a_name_leads_to_it(staff: Client) -> None:
+    sent = {"n": ["r1||group"], "r1.op": "all", "name": " ", "do": "publish"}
+    page = staff.post("/segments/+new/", sent).content.decode()
+    assert re.search(r'<input class="rule-name"[^>]+ autofocus', page)
