@@ -175,9 +175,10 @@ def _empty(left: _Things, free: _Things) -> _Pairs:
 
 
 def _last(left: _Things, free: _Things) -> _Pairs:
-    """The one that is left over, where nothing but what it holds is new."""
+    """The one that is left over, where nothing but what it holds is new; a bare one was added anew."""
     for at, one in left.items():
-        if len(left) == 1 and left.keys() == free.keys() and _steps(one) == _steps(free[at]):
+        is_alone = len(left) == 1 and left.keys() == free.keys()
+        if is_alone and _steps(one) == _steps(free[at]) and (own(free[at]) or not own(one)):
             yield at, at
 
 

@@ -127,3 +127,8 @@ def test_merged_part__what_was_changed_is_taken_out(theirs: Any) -> None:
     seen, typed = [way("a", if_=1), way("b", if_=2)], [{"if_": 5}, {"if_": 2}]
     with pytest.raises(TakenOut):
         merged_part({"cases": seen}, {"cases": typed}, {"cases": theirs})
+
+
+def test_merged_part__a_bare_way_in_its_place_is_another() -> None:
+    with pytest.raises(TakenOut):
+        merged_part({"cases": [way(if_=1)]}, {"cases": [{"if_": 5}]}, {"cases": [way()]})
