@@ -130,12 +130,18 @@ class Run(models.Model):
             )
         ]
         indexes = [
+            # "Not null" keeps the planner from reading all of an index for open runs of which it thinks there
+            # are few, as when a crowd has just come in: only who asks by the column itself may use it.
             # The sweep's claim.
-            models.Index(fields=["due_at"], condition=models.Q(ended_at=None), name="run_due"),
+            models.Index(
+                fields=["due_at"], condition=models.Q(ended_at=None, due_at__isnull=False), name="run_due"
+            ),
             models.Index(fields=["person", "journey", "-entered_at"], name="run_person"),  # re-entry, profile
             models.Index(fields=["journey", "-id"], name="run_journey"),  # the people in a journey
             # How many people are inside, and where.
-            models.Index(fields=["journey"], condition=models.Q(ended_at=None), name="run_open"),
+            models.Index(
+                fields=["journey"], condition=models.Q(ended_at=None, journey__isnull=False), name="run_open"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -92,8 +92,9 @@ class Runs:
                        SELECT id, person_id, origin_person_id, version_id, key, entered_at, entry::text,
                               state::text, due_at
                          FROM journeys_run
-                        WHERE person_id = who.id AND ended_at IS NULL AND version_id = ANY(%s)
+                        WHERE person_id = who.id AND ended_at IS NULL
                        OFFSET 0) AS run
+                 WHERE run.version_id = ANY(%s)
                  ORDER BY run.entered_at, run.id
                 """,
                 [sorted(people), sorted(self.versions)],
