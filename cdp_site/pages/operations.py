@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from cdp_site.pages import operations_queries as queries
 from cdp_site.pages.operations_advice import advice_on
+from cdp_site.pages.operations_words import reason_in_words
 from cdp_site.web import Role, StaffRequest, page_or_part, staff_page, wants_part
 from profiles.services import drop_dead_letters, replay_dead_letters
 
@@ -64,5 +65,6 @@ def _letters(request: StaffRequest) -> dict[str, Any]:
         "is_older": before is not None,
         "reason": reason,
         "reasons": queries.letter_reasons(),
+        "in_words": reason_in_words,
         "most": queries.LETTERS_AT_ONCE,
     }

@@ -169,7 +169,9 @@ class TestDeadLetters:
         other = build.dead_letter(code="DataError", error="It broke.")
         client.force_login(build.user(role=Role.ADMIN))
         html = client.get(reverse("operations"), {"reason": "no_user_anon_id"}).content.decode()
-        assert "<code>no_user_anon_id</code> 60" in html
+        assert "No person named" in html
+        assert "Failed while being stored" in html
+        assert "<code>no_user_anon_id</code></small> 60" in html
         assert "It broke." not in html
         assert "?reason=no_user_anon_id&amp;before=" in html
         address = reverse("dead-letters")
