@@ -57,7 +57,7 @@ def test_by_mouse(page: Page, shop: str, sign_in: SignIn) -> None:
     page.wait_for_url("**/segments/high-intent/edit/")
     assert saved().condition == {"language": 1, "if": WANTED}
     page.get_by_role("button", name="Publish…").click()
-    expect(page.get_by_text("After publishing")).to_be_visible()
+    expect(page.get_by_text("2 people will be in it.")).to_be_visible()
     page.get_by_role("button", name="Publish", exact=True).click()
     expect(page.get_by_role("status").filter(has_text="Version 1 is in force")).to_be_visible()
     assert saved().state == "live"
