@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import available_timezones
 
-from django.db import transaction
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -47,6 +46,7 @@ from segments.services import (
     request_audit,
     restore_version,
     resume_segment,
+    save_and_publish,
     save_segment,
 )
 
@@ -102,18 +102,16 @@ def _paged(rows: Any, request: Request, *, view: APIView) -> Response:
 
 
 def _created(data: dict[str, Any], *, condition: dict[str, Any], request: Request, publish: bool) -> Response:
-    now = timezone.now()
-    with transaction.atomic(), Faults():
-        save_segment(
+    save = save_and_publish if publish else save_segment
+    with Faults():
+        save(
             data["slug"],
             name=data["name"],
             condition=condition,
             actor=actor_of(request),
-            now=now,
+            now=timezone.now(),
             must_be_new=True,
         )
-        if publish:
-            publish_segment(data["slug"], actor=actor_of(request), now=now)
     return Response(SegmentOutput(segment_or_404(data["slug"])).data, status=status.HTTP_201_CREATED)
 
 
@@ -131,17 +129,15 @@ class SegmentDetail(APIView):
         data = valid(SegmentChange(data=request.data))
         segment = segment_or_404(slug)
         is_live = segment.state == Segment.State.LIVE
-        now = timezone.now()
+        save = save_and_publish if data.get("publish", is_live and "condition" in data) else save_segment
         with Faults():
-            save_segment(
+            save(
                 slug,
                 name=data.get("name", segment.name),
                 condition=data.get("condition", segment.condition["if"]),
                 actor=actor_of(request),
-                now=now,
+                now=timezone.now(),
             )
-            if data.get("publish", is_live and "condition" in data):
-                publish_segment(slug, actor=actor_of(request), now=now)
         return Response(SegmentOutput(segment_or_404(slug)).data)
 
     @extend_schema(responses={204: None})

@@ -109,25 +109,52 @@ def publish_segment(slug: str, *, actor: str, now: datetime, seen: str | None = 
     """
     # Trying the rules out takes a process and its time, so it comes before everybody is held off.
     proven = Segment.objects.get(slug=slug)
-    _prove(proven)
+    _prove(slug, proven.condition["if"])
     with transaction.atomic():
         rules = change_rules()
         segment = Segment.objects.select_for_update().get(slug=slug)
         if segment.condition != proven.condition or seen not in (None, fingerprint_of(segment)):
             raise DraftConflict(segment)
-        _check_references(segment)
-        number = (segment.versions.aggregate(newest=Max("number"))["newest"] or 0) + 1
-        version = SegmentVersion.objects.create(
-            segment=segment, number=number, condition=segment.condition, published_at=now, published_by=actor
+        return _put_in_force(segment, rules=rules, actor=actor, now=now)
+
+
+def save_and_publish(
+    slug: str,
+    *,
+    name: str,
+    condition: Mapping[str, Any],
+    actor: str,
+    now: datetime,
+    must_be_new: bool = False,
+) -> SegmentVersion:
+    """Save a condition and put it in force: both, or neither.
+
+    Raises:
+        ConditionError, SlugTaken, NetworkRefused: as saving and publishing do; nothing is kept then.
+    """
+    _prove(slug, condition)
+    with transaction.atomic():
+        rules = change_rules()
+        segment = save_segment(
+            slug, name=name, condition=condition, actor=actor, now=now, must_be_new=must_be_new
         )
-        before = {"state": segment.state, "version": segment.version}
-        segment.state, segment.version = Segment.State.LIVE, number
-        segment.updated_at = now
-        segment.save(update_fields=["state", "version", "updated_at"])
-        Segment.objects.filter(pk=segment.pk).begin_anew()
-        after = {"state": segment.state, "version": number, "rules": rules}
-        _record(actor, "segment.publish", segment, before=before, after=after)
-        transaction.on_commit(wake_builder)
+        return _put_in_force(segment, rules=rules, actor=actor, now=now)
+
+
+def _put_in_force(segment: Segment, *, rules: int, actor: str, now: datetime) -> SegmentVersion:
+    check_references(segment)
+    number = (segment.versions.aggregate(newest=Max("number"))["newest"] or 0) + 1
+    version = SegmentVersion.objects.create(
+        segment=segment, number=number, condition=segment.condition, published_at=now, published_by=actor
+    )
+    before = {"state": segment.state, "version": segment.version}
+    segment.state, segment.version = Segment.State.LIVE, number
+    segment.updated_at = now
+    segment.save(update_fields=["state", "version", "updated_at"])
+    Segment.objects.filter(pk=segment.pk).begin_anew()
+    after = {"state": segment.state, "version": number, "rules": rules}
+    _record(actor, "segment.publish", segment, before=before, after=after)
+    transaction.on_commit(wake_builder)
     return version
 
 
@@ -230,16 +257,17 @@ def _record(actor: str, verb: str, segment: Segment, **changes: Any) -> None:
 # Soundness
 
 
-def _prove(segment: Segment) -> None:
+def _prove(slug: str, condition: Mapping[str, Any]) -> None:
     """Build the network of all live segments and this one, in a process of its own."""
+    parsed = parse_condition(condition)
     if settings.RULES_ENGINE == "closures":
         return
-    others = [live.condition for live in live_segments() if live.slug != segment.slug]
-    prove([*others, parse_condition(segment.condition["if"])])
+    others = [live.condition for live in live_segments() if live.slug != slug]
+    prove([*others, parsed])
 
 
-def _check_references(segment: Segment) -> None:
-    """Refuse a condition that asks about unknown segments, or in a circle."""
+def check_references(segment: Segment) -> None:
+    """Refuse a condition that asks about unknown segments, or in a circle. Raises ConditionError."""
     others = Segment.objects.exclude(state=Segment.State.ARCHIVED).exclude(pk=segment.pk)
     needs = reads(parse_condition(segment.condition["if"]))
     asked = needs.segments

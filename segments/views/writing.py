@@ -31,7 +31,7 @@ from segments.likeness import condition_like
 from segments.models import Segment
 from segments.network import NetworkRefused
 from segments.queries import Effect, TooSlow, effects_of, sentence_of, used_in
-from segments.services import publish_segment
+from segments.services import check_references, publish_segment
 from segments.starters import STARTERS, starter_of
 
 PAGE = "segments/segment_write.html"
@@ -242,16 +242,19 @@ def segment_publish(request: StaffRequest, slug: str) -> HttpResponse:
 
 def _outcome_of(segment: Segment, *, faults: tuple[str, ...]) -> _Outcome:
     sentence = sentence_of(segment, translator=translation)
+    if faults:
+        return _Outcome(sentence=sentence, faults=faults)
     try:
         condition = parse_condition(segment.condition["if"])
+        check_references(segment)
     except ConditionError as error:
-        return _Outcome(sentence=sentence, faults=(*faults, error.said(translation)))
+        return _Outcome(sentence=sentence, faults=(error.said(translation),))
     now = timezone.now()
     try:
         effects = effects_of(segment, condition, now=now)
     except TooSlow:
-        return _Outcome(sentence=sentence, estimate=_estimate(condition, now=now), faults=faults)
-    return _Outcome(sentence=sentence, effects=effects, faults=faults)
+        return _Outcome(sentence=sentence, estimate=_estimate(condition, now=now))
+    return _Outcome(sentence=sentence, effects=effects)
 
 
 def _estimate(condition: Condition, *, now: datetime) -> Counted | None:

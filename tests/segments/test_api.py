@@ -115,6 +115,17 @@ def test_segment__faults_have_paths(api: Api, changes: Body, path: str, message:
     assert not Segment.objects.exists()
 
 
+def test_segment__what_is_refused_is_not_kept(api: Api) -> None:
+    api.post(body=german(), status=201)
+    asking = {"segment": "german", "is": "member"}
+    api.post(body={"slug": "other", "name": "Other", "condition": asking}, status=201)
+    circle = {"name": "Round", "condition": {"segment": "other", "is": "member"}}
+    problem = api.call("patch", "german/", circle, status=400)
+    assert "the segments ask about each other" in problem["errors"][0]["message"]
+    kept = api.get("german/")
+    assert (kept["name"], kept["condition"], kept["version"]) == ("From Germany", GERMAN, 1)
+
+
 def test_segment__slug_is_taken(api: Api) -> None:
     api.post(body=german(publish=False), status=201)
     assert api.post(body=german(), status=400)["errors"][0]["path"].startswith("/slug")

@@ -167,6 +167,9 @@ class TestWriting:
         )
         page = staff.post("/segments/a/publish/", {"seen": fingerprint_of(segment)}).content.decode()
         assert "there is no segment gone" in page
+        page = text(staff, "/segments/a/publish/")
+        assert "there is no segment gone" in page
+        assert "After publishing" not in page
 
 
 class TestCount:
