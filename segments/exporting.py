@@ -35,6 +35,7 @@ def exported(segment: Segment, *, columns: Sequence[str], to: str, search: str =
 
 
 def _csv(members: Iterator[MemberLine], columns: Sequence[str]) -> Iterator[str]:
+    columns = [key for key in dict.fromkeys(columns) if key not in _FIXED]  # each heading once
     writer = csv.writer(_Echo())
     yield writer.writerow([*_FIXED, *(_harmless(key) for key in columns)])
     for member in members:

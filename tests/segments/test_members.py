@@ -134,8 +134,10 @@ def test_exported__no_cell_is_a_formula() -> None:
     segment = build.segment()
     person = build.person(traits={"=1+1": "\n=2+2", "sum": -3, "name": "@SUM(A1)"})
     build.membership(segment=segment, person=person)
-    sheet = "".join(exported(segment, columns=["=1+1", "sum"], to="csv"))
+    columns = ["=1+1", "name", "sum", "sum"]  # each has one heading, the product's own their first
+    sheet = "".join(exported(segment, columns=columns, to="csv"))
     heading, line = csv.reader(io.StringIO(sheet))
+    assert len(heading) == len(line) == 7
     assert heading[-2:] == ["'=1+1", "sum"]
     assert line[-2:] == ["'\n=2+2", "-3"]
     assert line[3] == "'@SUM(A1)"
