@@ -52,21 +52,9 @@ def orm_beside_the_browser() -> Iterator[None]:
 
 @pytest.fixture
 def guard(page: Page, live_server: LiveServer) -> Iterator[None]:
-    """Fail on errors in the console, and on anything that a page of ours asks of another server.
-
-    Whoever leaves a page cuts off what it was asking for; htmx calls that an error, which it is not. Where a
-    server really fails, the browser says so itself.
-    """
+    """Fail on errors in the console, and on anything that a page of ours asks of another server."""
     bad: list[str] = []
-    cut_off = ("htmx:afterRequest", "htmx:sendError", "htmx:sendAbort")
-    page.on(
-        "console",
-        lambda message: (
-            bad.append(message.text)
-            if message.type == "error" and not message.text.startswith(cut_off)
-            else None
-        ),
-    )
+    page.on("console", lambda message: bad.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: bad.append(str(error)))
     own = (live_server.url, "data:", "about:")
     page.on("request", lambda request: None if request.url.startswith(own) else bad.append(request.url))
